@@ -3,9 +3,13 @@ module github.com/patchflow/patchflow
 go 1.25.0
 
 require (
+	github.com/google/go-cmp v0.7.0
+	github.com/hashicorp/go-multierror v1.1.1
+	github.com/hashicorp/go-version v1.9.0
 	github.com/pierrec/lz4/v4 v4.1.33
 	github.com/stretchr/testify v1.12.1
 	github.com/ulikunitz/xz v0.5.17
+	go.yaml.in/yaml/v3 v3.0.6
 )
 
-require go.yaml.in/yaml/v3 v3.0.6 // indirect
+require github.com/hashicorp/errwrap v1.0.0 // indirect

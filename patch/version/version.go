@@ -1,0 +1,92 @@
+// Package version compares the versions of packages exactly as their own package managers do.
+//
+// Every ecosystem orders versions by rules of its own, so the rules are part of a [Version]: its [Scheme]. Two versions of
+// different schemes, or of a scheme that this package does not know, are incomparable, and incomparable means "hold",
+// never "newer".
+//
+// A version turns into a sortable [Key]: comparing two keys as strings (or as bytes) gives the order of the scheme. Keys
+// are what indices and databases hold; building one costs a few hundred nanoseconds, comparing two a few.
+package version
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// A Scheme is a set of rules by which versions are ordered.
+type Scheme string
+
+// Deb is the order of dpkg: epoch, upstream version, revision, as deb-version(7) describes it.
+const Deb Scheme = "deb"
+
+// ErrIncomparable is wrapped by the error of comparing versions of different or unknown schemes.
+var ErrIncomparable = errors.New("versions are incomparable")
+
+// ErrSyntax is wrapped by the error for a text that is no version of its scheme.
+var ErrSyntax = errors.New("not a version")
+
+// A Version is the version of a package, as written, and the scheme that it follows. Two versions that are written
+// differently can be equal in their order ("1.0" and "0:1.0-0" in [Deb]): use [Compare], not ==.
+type Version struct {
+	Scheme Scheme `json:"scheme"`
+	Text   string `json:"text"`
+}
+
+// String returns the version as written.
+func (v Version) String() string { return v.Text }
+
+// IsZero says whether v is no version at all.
+func (v Version) IsZero() bool { return v == Version{} }
+
+// A Key is a sortable form of a version: for two versions of one scheme, the order of their keys as strings or bytes is
+// the order of the versions. Keys of different schemes mean nothing to each other. A key is not meant to be read.
+type Key string
+
+// Parse checks text against the grammar of the scheme. The error wraps [ErrSyntax], or [ErrIncomparable] for a scheme that
+// this package does not know.
+func Parse(s Scheme, text string) (Version, error) {
+	v := Version{Scheme: s, Text: text}
+	if _, err := v.Key(); err != nil {
+		return Version{}, err
+	}
+	return v, nil
+}
+
+// Key returns the sortable form of v. Errors are those of [Parse].
+func (v Version) Key() (Key, error) {
+	var buf [96]byte
+	b, err := v.AppendKey(buf[:0])
+	return Key(b), err
+}
+
+// AppendKey appends the sortable form of v to b and returns the longer slice; it allocates only if b is too small.
+// On an error b is returned as it was. Errors are those of [Parse].
+func (v Version) AppendKey(b []byte) ([]byte, error) {
+	switch v.Scheme {
+	case Deb:
+		return appendDeb(b, v.Text)
+	case Loose:
+		return appendLoose(b, v.Text)
+	}
+	return b, fmt.Errorf("version: scheme %q: %w", v.Scheme, ErrIncomparable)
+}
+
+// Compare returns a negative number if a is older than b, zero if they are equal in their order, and a positive number if
+// a is newer. The error wraps [ErrIncomparable] if the schemes differ or are unknown, [ErrSyntax] if one of the texts
+// is no version.
+func Compare(a, b Version) (int, error) {
+	if a.Scheme != b.Scheme {
+		return 0, fmt.Errorf("version: %s %q and %s %q: %w", a.Scheme, a.Text, b.Scheme, b.Text, ErrIncomparable)
+	}
+	var abuf, bbuf [96]byte
+	ak, err := a.AppendKey(abuf[:0])
+	if err != nil {
+		return 0, err
+	}
+	bk, err := b.AppendKey(bbuf[:0])
+	if err != nil {
+		return 0, err
+	}
+	return bytes.Compare(ak, bk), nil
+}
