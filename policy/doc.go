@@ -1,0 +1,10 @@
+// Package policy states which patches go to which devices, in what order, when, and with whose leave.
+//
+// A [Policy] is a document: a Go value that can be written as YAML or JSON and read back strictly. Its rules turn a finding
+// into a [Verdict] with its reasons ([Policy.Decide]); what no rule decides is not installed. Its rings, gates, windows,
+// retries and reactions are carried out by package rollout. An [Approver] answers when a ring asks for leave.
+//
+// Windows are read by the clocks of IANA time zones, which come from the zone database of the host. This package does
+// not bring one along: a program that runs where there may be none (Windows, a bare container) imports time/tzdata.
+// [Policy.Validate] and [NewSchedule] look zones up; everything else is arithmetic on its arguments.
+package policy

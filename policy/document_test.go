@@ -1,0 +1,342 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+)
+
+func TestMain(m *testing.M) {
+	flag.Bool("update", false, "write the golden files anew")
+	os.Exit(m.Run())
+}
+
+// golden compares got with a file of testdata, which the flag -update rewrites.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if flag.Lookup("update").Value.String() == "true" {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, file)
+}
+
+func decodeFile(t *testing.T, file string) (Policy, error) {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return Decode(f, filepath.Base(file))
+}
+
+func decode(text string) (Policy, error) { return Decode(strings.NewReader(text), "") }
+
+// fleet is the policy of testdata/fleet.yaml.
+func fleet() Policy {
+	const minute, hour, day = Duration(time.Minute), Duration(time.Hour), Duration(24 * time.Hour)
+	careful := Gate{Denominator: Reached, MinSuccess: 9750, MaxFailed: 250, MinSample: 3, MinCoverage: 8000, Soak: day,
+		Timeout: 7 * day, OnTimeout: TimeoutFails}
+	weekdays := DaysOf(time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday)
+	return Policy{
+		Name: "offices and shops",
+		Rules: []Rule{
+			{Name: "known issue", Match: Match{IDs: []patch.ID{"wua:KB5099999", "winget:Contoso.*"}}, Verdict: Hold,
+				Reason: "breaks the till printers"},
+			{Name: "no graphics drivers", Verdict: Reject,
+				Match: Match{Packages: []string{"nvidia-*"}, Devices: inventory.MustSelector("role=till")}},
+			{Name: "exploited now", Verdict: Approve, Match: Match{Exploited: true, MinSeverity: patch.SeverityImportant,
+				Classifications: []patch.Classification{patch.ClassSecurity, patch.ClassRollup}}},
+			{Name: "let others go first", Match: Match{All: true}, Verdict: Defer, For: 3*day + 12*hour},
+			{Name: "firmware asks", Verdict: RequireApproval, Match: Match{MinAge: 30 * day,
+				Classifications: []patch.Classification{patch.ClassFirmware, patch.ClassDriver}}},
+			{Name: "ordinary", Verdict: Approve, Match: Match{Classifications: []patch.Classification{patch.ClassSecurity,
+				patch.ClassCritical, patch.ClassBugfix, patch.ClassDefinition, patch.ClassRollup}}},
+		},
+		Rings: []Ring{
+			{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: careful},
+			{Name: "pilot", Share: 1250, MinDevices: 5, Approval: true, MaxActive: 10, Gate: careful,
+				Windows: []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}}},
+			{Name: "broad", Rest: true, Gate: Gate{Manual: true}},
+		},
+		Windows: []Window{
+			{Days: DaysOf(time.Saturday, time.Sunday), Start: 22 * 60, End: 6 * 60},
+			{Start: 2 * 60, End: 4 * 60},
+		},
+		MaxActive: 500,
+		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
+			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
+		Reboot:   Reboot{Mode: RebootIfRequired, Timeout: 45 * minute},
+		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true},
+	}
+}
+
+func TestACompletePolicyIsReadFieldByField(t *testing.T) {
+	got, err := decodeFile(t, "testdata/fleet.yaml")
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(fleet(), got))
+}
+
+// The fixture claims to set every field there is; a field that is added to a type must be added there.
+func TestTheCompletePolicyIsComplete(t *testing.T) {
+	set := make(map[string]bool)
+	var visit func(v reflect.Value, field string)
+	visit = func(v reflect.Value, field string) {
+		_, isSelector := v.Interface().(inventory.Selector)
+		switch {
+		case isSelector, v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
+			set[field] = set[field] || !v.IsZero()
+		case v.Kind() == reflect.Slice:
+			for i := range v.Len() {
+				visit(v.Index(i), field)
+			}
+		default:
+			for i := range v.NumField() {
+				name := v.Type().Name() + "." + v.Type().Field(i).Name
+				set[name] = set[name] || false
+				visit(v.Field(i), name)
+			}
+		}
+	}
+	visit(reflect.ValueOf(fleet()), "")
+	for name, is := range set {
+		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Policy.Rollback",
+			"Rule.Match", "Ring.Gate", "Ring.Windows"}
+		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
+	}
+}
+
+func TestEncodeWritesWhatDecodeReads(t *testing.T) {
+	var text bytes.Buffer
+	require.NoError(t, Encode(&text, fleet()))
+	golden(t, "testdata/fleet.golden.yaml", text.String())
+	back, err := Decode(&text, "")
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(fleet(), back))
+}
+
+func TestJSONIsReadBack(t *testing.T) {
+	text, err := json.Marshal(fleet())
+	require.NoError(t, err)
+	back, err := Decode(bytes.NewReader(text), "fleet.json")
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(fleet(), back))
+
+	var std Policy
+	require.NoError(t, json.Unmarshal(text, &std))
+	require.Empty(t, cmp.Diff(fleet(), std))
+
+	indented, err := json.MarshalIndent(fleet(), "", "\t")
+	require.NoError(t, err)
+	back, err = Decode(bytes.NewReader(indented), "fleet.json")
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(fleet(), back))
+}
+
+func TestEncodeRefusesAnInvalidPolicy(t *testing.T) {
+	var text bytes.Buffer
+	require.ErrorContains(t, Encode(&text, Policy{}), "name: missing")
+	require.Zero(t, text.Len())
+}
+
+func TestMalformedDocumentsGetClearErrors(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	require.NoError(t, err)
+	more, err := filepath.Glob("testdata/bad/*.json")
+	require.NoError(t, err)
+	files = append(files, more...)
+	require.Greater(t, len(files), 25)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			p, err := decodeFile(t, file)
+			require.Error(t, err)
+			require.Empty(t, cmp.Diff(Policy{}, p), "with an error comes the zero policy")
+			golden(t, file+".txt", err.Error()+"\n")
+			var fault *FieldError
+			require.ErrorAs(t, err, &fault)
+			require.Equal(t, filepath.Base(file), fault.File)
+		})
+	}
+}
+
+func TestWaysOfWritingAPolicy(t *testing.T) {
+	want, err := decode("{name: p, windows: [{days: 'sat,sun', start: '22:00', end: '06:00'}]}")
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"days in a list":               "name: p\nwindows: [{days: [sun, sat], start: 22:00, end: 06:00}]",
+		"JSON":                         `{"name": "p", "windows": [{"days": ["sat", "sun"], "start": "22:00", "end": "06:00"}]}`,
+		"JSON with an escape":          `{"name": "\u0070", "windows": [{"days": "sat,sun", "start": "22:00", "end": "06:00"}]}`,
+		"YAML that begins like JSON":   "{name: p, windows: [{days: [sat, sun], start: '22:00', end: '06:00'}]}",
+		"JSON with a trailing comma":   `{"name": "p", "windows": [{"days": "sat,sun", "start": "22:00", "end": "06:00"}],}`,
+		"a byte order mark":            "\ufeffname: p\nwindows: [{days: 'sat,sun', start: 22:00, end: 06:00}]",
+		"Windows line ends":            "name: p\r\nwindows:\r\n  - {days: 'sat,sun', start: 22:00, end: 06:00}\r\n",
+		"a document marker":            "---\nname: p\nwindows: [{days: 'sat,sun', start: 22:00, end: 06:00}]\n...\n",
+		"an alias":                     "windows: [{days: &d [sat, sun], start: &s 22:00, end: 06:00}]\nname: p",
+		"days across the week's end":   "name: p\nwindows: [{days: sat-sun, start: 22:00, end: 06:00}]",
+		"no line end at the very last": "name: p\nwindows: [{days: 'sun,sat', start: 22:00, end: 06:00}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := decode(text)
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(want, got))
+		})
+	}
+}
+
+func TestJSONMayUseWhatYAMLCannotRead(t *testing.T) {
+	for _, head := range []string{"", "\ufeff", " \r\n\t"} {
+		p, err := decode(head + `{"name": "\ud83d\ude00 a\/b"}`)
+		require.NoError(t, err)
+		require.Equal(t, "😀 a/b", p.Name)
+	}
+}
+
+func TestPositionsCountCharacters(t *testing.T) {
+	for _, text := range []string{
+		"{\"name\": \"äöü\", \"zz\": 1}",
+		"{name: \"äöü\",   zz: 1}",
+	} {
+		_, err := decode(text)
+		var fault *FieldError
+		require.ErrorAs(t, err, &fault)
+		require.Equal(t, 1, fault.Line)
+		require.Equal(t, 17, fault.Column, text)
+		require.EqualError(t, err, "policy: line 1, column 17: zz: unknown field")
+	}
+}
+
+func TestAReaderThatFails(t *testing.T) {
+	cause := errors.New("disk on fire")
+	_, err := Decode(iotest.ErrReader(cause), "p.yaml")
+	require.ErrorIs(t, err, cause)
+	require.EqualError(t, err, "policy: p.yaml: cannot be read: disk on fire")
+}
+
+func TestOneByteAtATime(t *testing.T) {
+	text, err := os.ReadFile("testdata/fleet.yaml")
+	require.NoError(t, err)
+	got, err := Decode(iotest.OneByteReader(bytes.NewReader(text)), "")
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(fleet(), got))
+}
+
+func TestSizesAreBounded(t *testing.T) {
+	comment := func(n int) string { return "name: p\n#" + strings.Repeat("x", n-len("name: p\n#")) }
+	_, err := decode(comment(maxDocument))
+	require.NoError(t, err)
+	_, err = decode(comment(maxDocument + 1))
+	require.ErrorContains(t, err, "larger than 1048576 bytes")
+
+	// Every ring holds all windows, and every ring is the same: 1,000 x 1,000 of them in 40 kB.
+	bomb := "name: p\nwindows: &w\n- &o {start: 08:00, end: 18:00}\n" + strings.Repeat("- *o\n", 1000) +
+		"rings:\n- &r {name: r, rest: true, windows: *w}\n" + strings.Repeat("- *r\n", 1000)
+	_, err = decode(bomb)
+	require.Regexp(t, `^policy: line \d+, column \d+: rings\[\d+\]\.[^\n]*: the document is too large once its aliases are spelled out$`,
+		err.Error())
+
+	_, err = decode("name: p\nrules:\n" + strings.Repeat("- {}\n", 10_000))
+	require.ErrorContains(t, err, "there are more faults than these")
+	require.Equal(t, maxFaults, strings.Count(err.Error(), "\n"))
+	_, err = decode("rules:\n" + strings.Repeat("- {}\n", 10_000) + "name: p\n")
+	require.NotContains(t, err.Error(), "policy: line 1, column 1: name: missing", "what was not read any more is not missing")
+
+	_, fault := parseJSON([]byte(strings.Repeat("[", maxDepth+1)))
+	require.ErrorContains(t, fault, "line 1, column 66: not readable as JSON: nested deeper than 64 levels")
+	_, fault = parseJSON([]byte(strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth)))
+	require.Nil(t, fault)
+}
+
+// These once made parsers slow. Each is a megabyte.
+func TestHostileDocumentsEndSoon(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	for name, unit := range map[string]string{
+		"brackets": "[", "braces": "{", "dashes": "- ", "question marks": "? ", "anchors": "&a ", "keys": "a: ", "comments": "#\n",
+		"indented": " - -\n", "quotes": `"`, "commas": "[],", "lines": "a: b\n", "tags": "! ", "docs": "---\n", "json": `{"a":`,
+		"empty maps": "- {}\n", "numbers": "1", "percent": "%\n", "folded": ">\n\n ", "aliases": "*a ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, head := range []string{"", "name: p\nrules:\n", "name: p\nrules: ["} {
+				begin := time.Now()
+				_, err := decode(head + strings.Repeat(unit, (maxDocument-len(head))/len(unit)))
+				require.Error(t, err)
+				require.Less(t, len(err.Error()), 40_000)
+				require.Less(t, time.Since(begin), 20*time.Second, strconv.Quote(head))
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	files, err := filepath.Glob("testdata/bad/*")
+	require.NoError(f, err)
+	for _, file := range append(files, "testdata/fleet.yaml", "testdata/fleet.golden.yaml") {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	text, err := json.Marshal(fleet())
+	require.NoError(f, err)
+	f.Add(text)
+	f.Add([]byte("name: \"a\\u0085b\\u2028\\ufeff: #\"\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<12 { // long inputs spend the time on being minimised
+			return
+		}
+		p, err := Decode(bytes.NewReader(data), "f")
+		if err != nil {
+			require.Empty(t, cmp.Diff(Policy{}, p))
+			require.True(t, strings.HasPrefix(err.Error(), "policy: "), "%v", err)
+			return
+		}
+		roundTrip(t, p)
+	})
+}
+
+// roundTrip writes p in every form and reads it back.
+func roundTrip(t *testing.T, p Policy) {
+	t.Helper()
+	var text bytes.Buffer
+	require.NoError(t, Encode(&text, p))
+	back, err := Decode(bytes.NewReader(text.Bytes()), "")
+	require.NoError(t, err, "%s", text.Bytes())
+	require.Empty(t, cmp.Diff(p, back), "%s", text.Bytes())
+	doc, err := json.Marshal(p)
+	require.NoError(t, err)
+	back, err = Decode(bytes.NewReader(doc), "")
+	require.NoError(t, err, "%s", doc)
+	require.Empty(t, cmp.Diff(p, back), "%s", doc)
+}
+
+// Any text that a Go value may hold is read back.
+func FuzzEncodeText(f *testing.F) {
+	for _, s := range []string{"a", "yes", "12", "0x1F", "1:30", "2025-01-01", "~", "a: b", "# c", "- d", "ä\u0085\u2028\ufeff😀", "\x00\x07\x1b",
+		" lead", "trail ", "two\nlines\n", "tab\t", "'", `"`, "*a", "&a", "!t", "%d", "@x", "`", "<<", "=", "\r\n", "\u00a0", "\ud7ff\ue000\ufffd", "null"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, name, reason string) {
+		p := Policy{Name: name, Rules: []Rule{{Name: "r", Match: Match{Packages: []string{name}}, Verdict: Hold, Reason: reason}},
+			Rings: []Ring{{Name: name, Rest: true}}}
+		if len(name)+len(reason) > 1<<12 || p.Validate() != nil {
+			return
+		}
+		roundTrip(t, p)
+	})
+}

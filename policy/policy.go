@@ -1,0 +1,119 @@
+package policy
+
+import (
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+)
+
+// A Policy is one document. Its zero value installs nothing anywhere: it has no rule that approves and no ring.
+type Policy struct {
+	Name      string   `json:"name" yaml:"name"`
+	Rules     []Rule   `json:"rules,omitempty" yaml:"rules,omitempty"`
+	Rings     []Ring   `json:"rings,omitempty" yaml:"rings,omitempty"`         // in the order in which they open
+	Windows   []Window `json:"windows,omitempty" yaml:"windows,omitempty"`     // when work may begin; none means always
+	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
+	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
+	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`
+	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
+}
+
+// A Rule gives a verdict on the findings that it matches. A rule that rejects or holds wins over every other, wherever it
+// stands; among the rest the first that matches decides. A rule that approves a feature update, a driver, firmware, an
+// optional patch, or one of unknown classification must name that classification or the very patch. See [Policy.Decide].
+type Rule struct {
+	Name    string   `json:"name" yaml:"name"`
+	Match   Match    `json:"match" yaml:"match"`
+	Verdict Verdict  `json:"verdict" yaml:"verdict"`
+	For     Duration `json:"for,omitempty" yaml:"for,omitempty"`       // with the verdict defer: how long after the patch was released
+	Reason  string   `json:"reason,omitempty" yaml:"reason,omitempty"` // for people
+}
+
+// A Match says which findings a rule is about. Every field that is set must hold; an empty field holds always. The zero
+// Match is refused: a rule about everything must say so with All.
+type Match struct {
+	All             bool                   `json:"all,omitempty" yaml:"all,omitempty"`
+	IDs             []patch.ID             `json:"ids,omitempty" yaml:"ids,omitempty"` // one of these patches; a trailing * matches the rest of a name
+	Classifications []patch.Classification `json:"classifications,omitempty" yaml:"classifications,omitempty"`
+	MinSeverity     patch.Severity         `json:"minSeverity,omitempty" yaml:"minSeverity,omitempty"` // this severity or worse; an unrated patch does not match
+	Packages        []string               `json:"packages,omitempty" yaml:"packages,omitempty"`       // one of its packages or source packages; a trailing * as above
+	Exploited       bool                   `json:"exploited,omitempty" yaml:"exploited,omitempty"`     // known to be exploited
+	Devices         inventory.Selector     `json:"devices,omitzero" yaml:"devices,omitempty"`          // devices that match
+	MinAge          Duration               `json:"minAge,omitempty" yaml:"minAge,omitempty"`           // released at least this long ago; an unknown date does not match
+}
+
+// A Ring is a step of a rollout. Exactly one of Devices, Share and Rest says who belongs to it. Rings with Devices are
+// filled first, in their order; what remains is divided among the rings with Share, and Rest takes what is left.
+type Ring struct {
+	Name       string             `json:"name" yaml:"name"`
+	Devices    inventory.Selector `json:"devices,omitzero" yaml:"devices,omitempty"`
+	Share      Share              `json:"share,omitempty" yaml:"share,omitempty"` // of the devices that no ring with Devices claimed
+	Rest       bool               `json:"rest,omitempty" yaml:"rest,omitempty"`
+	MinDevices int                `json:"minDevices,omitempty" yaml:"minDevices,omitempty"` // with Share: at least so many, if there are enough; 0 means 1
+	Approval   bool               `json:"approval,omitempty" yaml:"approval,omitempty"`     // ask before the ring opens
+	MaxActive  int                `json:"maxActive,omitempty" yaml:"maxActive,omitempty"`   // devices worked on at once; 0 means no limit of its own
+	Windows    []Window           `json:"windows,omitempty" yaml:"windows,omitempty"`       // instead of the policy's
+	Gate       Gate               `json:"gate,omitzero" yaml:"gate,omitempty"`
+}
+
+// A Gate says what must hold before the ring after it opens. The zero Gate tolerates no failure, waits for every device,
+// does not soak, and has no time limit.
+//
+// The rate of success is succeeded / denominator, the rate of failure failed / denominator. Devices that were rolled back
+// count as failed. Devices for which there was nothing to do prove nothing: they are done, but are not counted at all. A gate is judged after every change and whenever
+// time matters, while its ring is open, soaking, waiting or paused:
+//
+//   - Fail, at once, when more than MaxFailed of the denominator have failed, of at least MinSample settled devices.
+//     With the denominator assigned this is also judged before the sample is complete, if the ring can no longer end otherwise.
+//   - Pass, when at least MinSuccess have succeeded, MinSample devices are settled, MinCoverage is reached, the soak is
+//     over, and nobody must promote by hand.
+//   - Inconclusive otherwise. A ring in which nothing can change any more stays inconclusive: it holds and asks.
+type Gate struct {
+	Denominator Denominator `json:"denominator,omitempty" yaml:"denominator,omitempty"`
+	MinSuccess  Share       `json:"minSuccess,omitempty" yaml:"minSuccess,omitempty"`   // 0 means all but MaxFailed
+	MaxFailed   Share       `json:"maxFailed,omitempty" yaml:"maxFailed,omitempty"`     // 0 means none
+	MinSample   int         `json:"minSample,omitempty" yaml:"minSample,omitempty"`     // settled devices; 0 means 1
+	MinCoverage Share       `json:"minCoverage,omitempty" yaml:"minCoverage,omitempty"` // share of the ring that must have been reached; 0 means no floor
+	Soak        Duration    `json:"soak,omitempty" yaml:"soak,omitempty"`               // how long the ring is watched once it is good enough
+	Manual      bool        `json:"manual,omitempty" yaml:"manual,omitempty"`           // only a person's promotion opens the next ring
+	Timeout     Duration    `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // since the ring opened, paused time not counted; 0 means none
+	OnTimeout   OnTimeout   `json:"onTimeout,omitempty" yaml:"onTimeout,omitempty"`
+}
+
+// Retry says how often and when a device is tried again. Zero fields mean the defaults named here.
+type Retry struct {
+	Attempts     int      `json:"attempts,omitempty" yaml:"attempts,omitempty"`         // in all; 0 means 3
+	Backoff      Duration `json:"backoff,omitempty" yaml:"backoff,omitempty"`           // after the first failure, doubled after each; 0 means 10m
+	MaxBackoff   Duration `json:"maxBackoff,omitempty" yaml:"maxBackoff,omitempty"`     // 0 means 6h
+	BusyEvery    Duration `json:"busyEvery,omitempty" yaml:"busyEvery,omitempty"`       // pause after a busy device; 0 means 5m
+	BusyLimit    int      `json:"busyLimit,omitempty" yaml:"busyLimit,omitempty"`       // busy answers that spend no attempt; 0 means 12
+	OfflineEvery Duration `json:"offlineEvery,omitempty" yaml:"offlineEvery,omitempty"` // pause after an unreachable device that is not seen; 0 means 1h
+	Grace        Duration `json:"grace,omitempty" yaml:"grace,omitempty"`               // after which an unreachable device leaves the denominator reached; 0 means 24h
+	Timeout      Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for one task; then its device is asked what is true; 0 means 4h
+}
+
+// Reboot says what happens when a patch wants a restart.
+type Reboot struct {
+	Mode    RebootMode `json:"mode,omitempty" yaml:"mode,omitempty"`
+	Timeout Duration   `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the device to come back; 0 means 30m
+}
+
+// Rollback says what happens when a gate fails.
+type Rollback struct {
+	On OnFail `json:"on,omitempty" yaml:"on,omitempty"`
+
+	// Irreversible allows a plan with a rollback to hold patches that cannot be taken back. Without it such a plan is refused.
+	Irreversible bool `json:"irreversible,omitempty" yaml:"irreversible,omitempty"`
+}
+
+// A Window recurs every week. It opens at Start on each of Days and closes at End: on the same day if End is later than
+// Start, otherwise on the next day, so that an overnight window belongs to the day on which it starts. "24:00" is a valid
+// End; Start and End that are equal mean a whole day.
+//
+// A wall clock that does not exist because clocks go forward means the first instant after the gap; one that exists twice
+// means the first of the two.
+type Window struct {
+	Days  Days   `json:"days,omitempty" yaml:"days,omitempty"` // none means every day
+	Start Clock  `json:"start" yaml:"start"`
+	End   Clock  `json:"end" yaml:"end"`
+	Zone  string `json:"zone,omitempty" yaml:"zone,omitempty"` // IANA name; "" means the device's own zone
+}
