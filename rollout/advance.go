@@ -1,0 +1,420 @@
+package rollout
+
+import (
+	"math"
+	"time"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// Why a ring cannot get any further by itself.
+const (
+	heldInconclusive = "inconclusive"
+	heldManual       = "manual"
+	heldTimeout      = "timeout"
+)
+
+// advance decides what follows from the state, until nothing more does. It looks at the state and never at the signal, so
+// that a signal that is lost, late or doubled does no harm.
+func (m *Machine) advance() {
+	for changed := true; changed && !m.stage.Final(); {
+		changed = false
+		m.dirty = false
+		m.expire()
+		for r := range m.rings {
+			changed = m.judge(r) || changed
+		}
+		changed = m.open() || changed
+		changed = m.finish() || changed
+		changed = changed || m.dirty
+	}
+}
+
+// counts is the evidence of the gate of ring r.
+func (m *Machine) counts(r int) Counts {
+	ring := &m.rings[r]
+	n := func(outcomes ...Outcome) int {
+		sum := 0
+		for _, o := range outcomes {
+			sum += int(ring.counts[o])
+		}
+		return sum
+	}
+	c := Counts{
+		Devices:    m.plan.Rings[r].Count,
+		Succeeded:  n(Succeeded),
+		NoNeed:     n(AlreadyInstalled, NotApplicable, Superseded),
+		Failed:     n(Failed),
+		RolledBack: n(RolledBack),
+		Stuck:      n(RollbackFailed),
+		Left:       n(Cancelled, Skipped),
+		Lapsed:     ring.lapsed + n(Unreachable),
+		Active:     ring.active,
+	}
+	c.Sample = c.Succeeded + c.Bad()
+	switch ring.gate.Denominator {
+	case policy.Reached:
+		c.Denominator = c.Devices - c.Left - c.NoNeed - c.Lapsed
+	case policy.Settled:
+		c.Denominator = c.Sample
+	default:
+		c.Denominator = c.Devices - c.Left - c.NoNeed
+	}
+	return c
+}
+
+// Bad returns the devices that count as failures.
+func (c Counts) Bad() int { return c.Failed + c.RolledBack + c.Stuck }
+
+// evaluate says what the gate makes of the counts, without its soak, hand and time: whether the ring has failed, and
+// whether it is good enough.
+func evaluate(g policy.Gate, c Counts) (failed, good bool) {
+	if c.Denominator <= 0 {
+		return false, false // zero of zero says nothing
+	}
+	bad, all := c.Bad()*10000, c.Denominator
+	enough := c.Sample >= g.MinSample
+	// More failures than the whole ring may have stay too many, however few devices have answered yet.
+	failed = bad > int(g.MaxFailed)*all && (enough || g.Denominator == policy.Assigned)
+	good = !failed && enough && c.Succeeded*10000 >= int(g.MinSuccess)*all
+	if g.Denominator == policy.Settled && c.Active > 0 {
+		good = false // those that answer first are not a fair sample of those that were begun
+	}
+	if whole := c.Devices - c.Left; g.MinCoverage > 0 && (c.Sample+c.NoNeed)*10000 < int(g.MinCoverage)*whole {
+		good = false
+	}
+	return failed, good
+}
+
+// judge brings the state of a ring up to its counts and the time.
+func (m *Machine) judge(r int) bool {
+	ring := &m.rings[r]
+	if !ring.state.opened() {
+		return false
+	}
+	c := m.counts(r)
+	failed, good := evaluate(ring.gate, c)
+	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
+	switch {
+	case failed && !ring.promoted:
+		m.fail(r, c, "")
+		return true
+	case ring.state == ringPassed:
+		return false
+	case timeout && ring.gate.OnTimeout == policy.TimeoutFails && !good:
+		m.fail(r, c, heldTimeout)
+		return true
+	case timeout && !good:
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldTimeout})
+		m.emit(RingHeld{Ring: r, Code: heldTimeout})
+		return true
+	}
+	switch ring.state {
+	case ringOpen:
+		switch {
+		case good && ring.gate.Soak > 0 && ring.soak == 0:
+			m.emit(RingSoaking{Ring: r, Until: instant(m.now + int64(ring.gate.Soak))})
+			return true
+		case good:
+			return m.passed(r, c)
+		case m.stage == StageActive && stuck(c):
+			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c})
+			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
+			return true
+		}
+	case ringSoaking:
+		switch {
+		case !good:
+			m.emit(RingUnsettled{Ring: r})
+			return true
+		case m.now >= ring.soak:
+			return m.passed(r, c)
+		}
+	case ringStuck:
+		if ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good {
+			m.emit(RingUnsettled{Ring: r})
+			return true
+		}
+	}
+	return false
+}
+
+// stuck says whether nothing can change in a ring by itself any more.
+func stuck(c Counts) bool {
+	return c.Sample+c.NoNeed+c.Left+c.Lapsed == c.Devices
+}
+
+// passed closes a ring that is good enough and has soaked, or asks for a hand.
+func (m *Machine) passed(r int, c Counts) bool {
+	if m.rings[r].gate.Manual {
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldManual})
+		m.emit(RingHeld{Ring: r, Code: heldManual})
+		return true
+	}
+	m.emit(Judged{Ring: r, Result: Pass, Counts: c})
+	return true
+}
+
+// fail lets a ring fail, and reacts as the policy says.
+func (m *Machine) fail(r int, c Counts, reason string) {
+	m.emit(Judged{Ring: r, Result: Fail, Counts: c, Reason: reason})
+	switch {
+	case m.stage == StageUndoing || m.stage == StageEnding:
+		return // already on its way out
+	case m.plan.Policy.Rollback.On == policy.FailRollsBackRing:
+		m.undoAll(r, r+1, undoRing, Command{})
+	case m.plan.Policy.Rollback.On == policy.FailRollsBackAll:
+		m.undoAll(0, len(m.rings), undoRollout, Command{})
+	default:
+		m.halt("gate", Command{})
+	}
+}
+
+// halt begins nothing more, and asks what installs to stop.
+func (m *Machine) halt(code string, c Command) {
+	m.emit(Staged{Stage: StageHalted, Code: code, By: c.By, Reason: c.Reason})
+	m.stopInstalls()
+}
+
+func (m *Machine) stopInstalls() {
+	m.bins.reset()
+	for d := range m.dev {
+		if dev := &m.dev[d]; dev.state == running && dev.op == OpInstall && dev.flags&stopped == 0 {
+			m.bins.add(bin{what: toStop}, int32(d))
+		}
+	}
+	m.flush()
+}
+
+// open opens the next ring when the one before it has passed, or asks for leave.
+func (m *Machine) open() bool {
+	if m.stage != StageActive {
+		return false
+	}
+	for r := range m.rings {
+		ring := &m.rings[r]
+		switch {
+		case ring.state == ringPassed:
+			continue
+		case ring.state != ringWaiting:
+			return false
+		case m.plan.Rings[r].Approval:
+			m.ask(r)
+		default:
+			m.emit(RingOpened{Ring: r})
+		}
+		return true
+	}
+	return false
+}
+
+// finish ends the rollout when there is nothing left to do.
+func (m *Machine) finish() bool {
+	switch m.stage {
+	case StageActive:
+		for r := range m.rings {
+			if m.rings[r].state != ringPassed {
+				return false
+			}
+		}
+		if m.active > 0 || m.undoing > 0 || m.unsettled > m.lapsed {
+			return false
+		}
+		m.settleRest(Unreachable)
+		m.emit(Staged{Stage: StageDone, Code: "finished"})
+		return true
+	case StageUndoing:
+		if m.undoing > 0 {
+			return false
+		}
+		if m.anyLeft() {
+			m.halt("undone", Command{})
+			return true
+		}
+		m.settleRest(Cancelled)
+		m.emit(Staged{Stage: StageUndone, Code: "finished"})
+		return true
+	case StageEnding:
+		for d := range m.dev {
+			if m.dev[d].state == running {
+				return false
+			}
+		}
+		m.settleRest(Cancelled)
+		m.emit(Staged{Stage: m.ending, Code: "finished"})
+		return true
+	}
+	return false
+}
+
+// anyLeft says whether the rollout has changed devices that were not rolled back.
+func (m *Machine) anyLeft() bool {
+	if m.active > 0 {
+		return true
+	}
+	for d := range m.dev {
+		if dev := &m.dev[d]; dev.flags&touched != 0 && (dev.outcome == Succeeded || dev.outcome == Unsettled || dev.outcome == RollbackFailed) {
+			return true
+		}
+	}
+	return false
+}
+
+// settleRest gives every device that has no outcome yet the same one. A device whose rollback was decided and never begun
+// keeps the outcome that it had.
+func (m *Machine) settleRest(o Outcome) {
+	m.bins.reset()
+	for d := range m.dev {
+		dev := &m.dev[d]
+		switch {
+		case dev.state == settled:
+		case dev.former != Unsettled:
+			m.bins.add(bin{what: toSettle, outcome: dev.former, owes: dev.flags&owes != 0}, int32(d))
+		default:
+			m.bins.add(bin{what: toSettle, outcome: o}, int32(d))
+		}
+	}
+	m.flush()
+}
+
+// Next returns the instant at which a [Tick] would next change something, and whether there is one. It may be past.
+func (m *Machine) Next() (time.Time, bool) {
+	if m.stage == StageUnknown || m.stage.Final() {
+		return time.Time{}, false
+	}
+	var next int64
+	sooner := func(at int64) {
+		if at != 0 && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	for op := OpInstall; op <= OpRollback; op++ {
+		if at, ok := m.nextDeadline(op); ok {
+			sooner(at)
+		}
+	}
+	if t, ok := m.nextTimer(); ok {
+		sooner(t.at)
+	}
+	for r := range m.rings {
+		ring := &m.rings[r]
+		if ring.state == ringSoaking {
+			sooner(ring.soak)
+		}
+		if m.stage != StageActive || !ring.state.opened() {
+			continue
+		}
+		if ring.state != ringPassed && ring.deadline > m.now { // one that is past has been looked at
+			sooner(ring.deadline)
+		}
+		for i := ring.groups[0]; i < ring.groups[1]; i++ {
+			g := &m.groups[i]
+			if m.anyWaiting(g) && !g.open(m.now) && g.from != math.MaxInt64 {
+				sooner(g.from)
+			}
+		}
+	}
+	return instant(next), next != 0
+}
+
+// anyWaiting says whether a device of g waits for its window.
+func (m *Machine) anyWaiting(g *group) bool {
+	for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
+		g.fresh++
+	}
+	for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
+		g.again = g.again[1:]
+	}
+	return g.fresh < len(g.members) || len(g.again) > 0
+}
+
+// Scopes of a rollback.
+const (
+	undoDevice  = "device"
+	undoRing    = "ring"
+	undoRollout = "rollout"
+)
+
+// undoAll rolls back what was touched in the rings from first to before end.
+func (m *Machine) undoAll(first, end int, scope string, c Command) {
+	var devices, refused []int32
+	for d := range m.dev {
+		dev := &m.dev[d]
+		if int(dev.ring) < first || int(dev.ring) >= end || !m.canUndo(int32(d)) {
+			continue
+		}
+		if m.refuses(int32(d), c.Force) != "" {
+			refused = append(refused, int32(d))
+		} else {
+			devices = append(devices, int32(d))
+		}
+	}
+	why := ""
+	if len(refused) > 0 {
+		why = m.refuses(refused[0], c.Force)
+	}
+	m.emit(UndoBegan{Scope: scope, By: c.By, Reason: c.Reason, Devices: devices, Refused: refused, Why: why})
+	if patches := m.patchesOf(devices); len(patches) > 0 {
+		reason := c.Reason
+		switch {
+		case reason == "" && c.By != "":
+			reason = "rolled back by " + c.By
+		case reason == "":
+			reason = "gate of ring " + m.plan.Rings[first].Name + " failed"
+		}
+		m.emit(Quarantined{Patches: patches, Reason: reason})
+	}
+	if len(devices) == 0 && len(refused) > 0 {
+		m.halt("gate", c)
+		return
+	}
+	m.emit(Staged{Stage: StageUndoing, Ending: StageUndone, Code: scope, By: c.By, Reason: c.Reason})
+	m.stopInstalls()
+}
+
+// canUndo says whether something was begun on d that is not taken back already.
+func (m *Machine) canUndo(d int32) bool {
+	dev := &m.dev[d]
+	if dev.flags&touched == 0 || dev.flags&undone != 0 {
+		return false
+	}
+	return dev.state != settled || dev.outcome == Succeeded || dev.outcome == Failed || dev.outcome == RollbackFailed
+}
+
+// refuses returns why d is not rolled back, or "".
+func (m *Machine) refuses(d int32, force bool) string {
+	c := &m.plan.Contents[m.plan.Content[d]]
+	for i := range c.Patches {
+		p := &c.Patches[i]
+		switch {
+		case !p.Reversal.Possible():
+			return string(p.ID) + " cannot be taken back"
+		case p.Exploited == patch.Yes && !force:
+			return string(p.ID) + " closes a vulnerability that is known to be exploited"
+		}
+	}
+	return ""
+}
+
+// patchesOf returns the patches of these devices, each once, in the order of the plan's contents.
+func (m *Machine) patchesOf(devices []int32) []patch.ID {
+	used := make([]bool, len(m.plan.Contents))
+	for _, d := range devices {
+		used[m.plan.Content[d]] = true
+	}
+	var ids []patch.ID
+	seen := make(map[patch.ID]bool)
+	for c, u := range used {
+		if !u {
+			continue
+		}
+		for i := range m.plan.Contents[c].Patches {
+			if id := m.plan.Contents[c].Patches[i].ID; !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}

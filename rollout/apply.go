@@ -1,0 +1,508 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// Apply lets one event of a journal change the machine as it did when it was decided, at the time of its batch. It never
+// decides. An event that does not belong to the plan is an error that wraps [ErrReplay]; the machine is then worth
+// nothing.
+//
+// Use [Replay] unless the events come one by one.
+func (m *Machine) Apply(at time.Time, e Event) error {
+	if err := m.fits(e); err != nil {
+		return fmt.Errorf("rollout: %s: %w: %w", m.plan.Key, ErrReplay, err)
+	}
+	m.now = max(m.now, nanos(at))
+	m.apply(e)
+	m.batch = Batch{}
+	return nil
+}
+
+// fits checks what apply takes for granted.
+func (m *Machine) fits(e Event) error {
+	devices := func(ds []int32) error {
+		for _, d := range ds {
+			if d < 0 || int(d) >= len(m.dev) {
+				return fmt.Errorf("%T: device %d of %d", e, d, len(m.dev))
+			}
+		}
+		return nil
+	}
+	ring := func(r int) error {
+		if r < 0 || r >= len(m.rings) {
+			return fmt.Errorf("%T: ring %d of %d", e, r, len(m.rings))
+		}
+		return nil
+	}
+	reports := func(rs []TaskReport) error {
+		for i := range rs {
+			if d := rs[i].Device; d < 0 || int(d) >= len(m.dev) {
+				return fmt.Errorf("%T: device %d of %d", e, d, len(m.dev))
+			}
+		}
+		return nil
+	}
+	if _, ok := e.(Began); ok != (m.digest == "") {
+		return fmt.Errorf("%T: want Began first, and once", e)
+	}
+	switch e := e.(type) {
+	case Began:
+		digest, err := m.plan.Digest()
+		if err != nil {
+			return err
+		}
+		if digest != e.Digest {
+			return fmt.Errorf("the journal is of plan %s, this one is %s", e.Digest, digest)
+		}
+	case RingAsked:
+		return ring(e.Ring)
+	case RingDecided:
+		return ring(e.Ring)
+	case RingOpened:
+		return ring(e.Ring)
+	case RingSoaking:
+		return ring(e.Ring)
+	case RingUnsettled:
+		return ring(e.Ring)
+	case RingHeld:
+		return ring(e.Ring)
+	case Judged:
+		return ring(e.Ring)
+	case Answered:
+		return reports(e.Reports)
+	case Late:
+		// A report about a device that the plan does not know is kept as it came.
+	case Issued:
+		if e.Op == OpUnknown || e.Op > OpRollback {
+			return fmt.Errorf("issued: operation %d", e.Op)
+		}
+		return devices(e.Devices)
+	case TimedOut:
+		return devices(e.Devices)
+	case Postponed:
+		if e.Op == OpUnknown || e.Op > OpRollback || len(e.Until) != len(e.Devices) {
+			return fmt.Errorf("postponed: operation %d, %d devices, %d times", e.Op, len(e.Devices), len(e.Until))
+		}
+		return devices(e.Devices)
+	case Returned:
+		return devices(e.Devices)
+	case Lapsed:
+		return devices(e.Devices)
+	case DeviceSettled:
+		if e.Outcome == Unsettled || e.Outcome >= numOutcomes {
+			return fmt.Errorf("settled: outcome %d", e.Outcome)
+		}
+		return devices(e.Devices)
+	case StopAsked:
+		return devices(e.Devices)
+	case UndoBegan:
+		return devices(e.Devices)
+	}
+	return nil
+}
+
+// apply is the only place where the state of a machine changes, in a step and in a replay alike.
+func (m *Machine) apply(e Event) {
+	switch e := e.(type) {
+	case Began:
+		m.digest = e.Digest
+	case Adopted:
+		m.adoptions++
+	case Late:
+		m.applyLate(e)
+	case RingAsked:
+		r := &m.rings[e.Ring]
+		r.state, r.request, r.refusal = ringAsking, e.Request, ""
+		r.asked++
+	case RingDecided:
+		r := &m.rings[e.Ring]
+		switch {
+		case e.Refused != "":
+			r.refusal = refusal(e.Refused, e.Decision.By)
+		case e.Decision.Ruling == policy.Denied:
+			r.state = ringWaiting
+		}
+	case RingOpened:
+		r := &m.rings[e.Ring]
+		r.state, r.opened = ringOpen, m.now
+		if r.gate.Timeout > 0 {
+			r.deadline = m.now + int64(r.gate.Timeout)
+		}
+		m.dirty = true
+	case RingSoaking:
+		r := &m.rings[e.Ring]
+		r.state, r.soak = ringSoaking, nanos(e.Until)
+	case RingUnsettled:
+		r := &m.rings[e.Ring]
+		r.state, r.soak, r.held = ringOpen, 0, ""
+		m.dirty = true
+	case RingHeld:
+		r := &m.rings[e.Ring]
+		r.state, r.held = ringStuck, e.Code
+		if e.Code == heldTimeout {
+			r.deadline = 0
+		}
+	case Judged:
+		r := &m.rings[e.Ring]
+		r.result = e.Result
+		switch e.Result {
+		case Pass:
+			r.state, r.promoted, r.held = ringPassed, e.By != "", ""
+		case Fail:
+			r.state, r.held = ringFailed, ""
+		}
+		m.dirty = true
+	case Issued:
+		m.applyIssued(e)
+	case Answered:
+		m.applyAnswered(e)
+	case TimedOut:
+		for _, d := range e.Devices {
+			m.dev[d].state = answered
+			m.dev[d].flags &^= picked
+		}
+	case Postponed:
+		m.applyPostponed(e)
+	case Returned:
+		for _, d := range e.Devices {
+			m.back(d)
+			m.dev[d].due = m.now
+			m.setTimer(d, m.now)
+		}
+	case Lapsed:
+		for _, d := range e.Devices {
+			m.dev[d].flags = m.dev[d].flags&^lapsing | gone
+			m.rings[m.dev[d].ring].lapsed++
+			m.lapsed++
+			if m.dev[d].flags&undone == 0 {
+				m.free(d) // nobody keeps a place for it
+			}
+		}
+		m.dirty = true
+	case DeviceSettled:
+		m.applySettled(e)
+	case StopAsked:
+		for _, d := range e.Devices {
+			m.dev[d].flags |= stopped
+		}
+	case UndoBegan:
+		m.applyUndo(e)
+	case Quarantined:
+		for _, id := range e.Patches {
+			m.quarantine = append(m.quarantine, Quarantine{Patch: id, Tenant: m.plan.Tenant, Device: e.Device,
+				Since: instant(m.now), Reason: e.Reason, Rollout: m.plan.ID})
+		}
+	case Released:
+		for i := range m.quarantine {
+			if q := &m.quarantine[i]; q.Patch == e.Patch && q.Released.IsZero() {
+				q.Released, q.By = instant(m.now), e.By
+			}
+		}
+	case Staged:
+		m.applyStaged(e)
+	}
+}
+
+func (m *Machine) applyLate(late Late) {
+	for i := range late.Reports {
+		if d := late.Reports[i].Device; d >= 0 && int(d) < len(m.dev) && m.dev[d].late < 255 {
+			m.dev[d].late++
+		}
+	}
+}
+
+func (m *Machine) applyIssued(e Issued) {
+	due, startBy := nanos(e.FinishBy), nanos(e.StartBy)
+	for _, d := range e.Devices {
+		dev := &m.dev[d]
+		if dev.flags&session == 0 {
+			m.rings[dev.ring].active++
+			m.active++
+		}
+		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
+			dev.tries = 0
+		}
+		dev.flags = dev.flags&^(absent|stopped|picked) | session
+		if e.Absent {
+			dev.flags |= absent
+		}
+		if e.Op == OpInstall {
+			dev.flags = dev.flags&^already | touched
+			dev.attempts++
+		} else if dev.tries < 255 {
+			dev.tries++
+		}
+		if e.Op == OpRollback {
+			dev.former = Unsettled
+		}
+		if e.Op == OpReboot && dev.reboots < 255 {
+			dev.reboots++
+		}
+		dev.seq++
+		dev.state, dev.op, dev.phase = running, e.Op, PhaseUnknown
+		dev.due, dev.issued, dev.startBy = due, m.now, startBy
+		if dev.aux > 0 {
+			m.aux[dev.aux-1].ref = ""
+		}
+	}
+	if due != 0 {
+		q := &m.deadlines[e.Op]
+		q.batches = append(q.batches, deadlineBatch{due, e.Devices})
+	}
+}
+
+func (m *Machine) applyAnswered(e Answered) {
+	for i := range e.Reports {
+		r := &e.Reports[i]
+		dev := &m.dev[r.Device]
+		dev.phase = r.Phase
+		dev.flags &^= picked
+		if dev.offline != 0 && !(r.Phase == PhaseFailed && r.Fault == patch.Unreachable) {
+			m.back(r.Device)
+		}
+		if r.Ref != "" || r.BootID != "" {
+			a := m.setAux(r.Device)
+			if r.Ref != "" {
+				a.ref = r.Ref
+			}
+			if r.BootID != "" {
+				a.boot = r.BootID
+			}
+		}
+		switch r.Reboot {
+		case patch.Yes:
+			dev.flags |= owes
+		case patch.No:
+			dev.flags &^= owes
+		case patch.Unknown:
+			if r.Phase == PhaseSucceeded && dev.op == OpInstall && m.alwaysReboots(r.Device) {
+				dev.flags |= owes // the publisher says so, and the device does not deny it
+			}
+		}
+		if !r.Phase.Last() {
+			continue
+		}
+		dev.state = answered
+		dev.fault = r.Fault
+		switch {
+		case r.Phase == PhaseSucceeded && dev.op == OpReboot:
+			dev.flags &^= owes
+		case r.Fault == patch.AlreadyInstalled && dev.op == OpInstall:
+			if dev.flags&unsure == 0 {
+				dev.flags |= already
+			}
+		}
+	}
+}
+
+// back says that a device is no longer unreachable.
+func (m *Machine) back(d int32) {
+	dev := &m.dev[d]
+	dev.offline = 0
+	if dev.flags&gone != 0 {
+		dev.flags &^= gone
+		m.rings[dev.ring].lapsed--
+		m.lapsed--
+		m.dirty = true
+	}
+}
+
+func (m *Machine) applyPostponed(e Postponed) {
+	for i, d := range e.Devices {
+		dev := &m.dev[d]
+		dev.state, dev.due = waiting, nanos(e.Until[i])
+		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
+			dev.tries = 0
+		}
+		dev.op, dev.fault = e.Op, e.Fault
+		dev.flags &^= absent | stopped
+		if e.Absent {
+			dev.flags |= absent
+		}
+		if !e.Spent {
+			// The try that was counted when the task was issued is given back.
+			if e.Op == OpInstall && dev.attempts > 0 {
+				dev.attempts--
+			} else if e.Op != OpInstall && dev.tries > 0 {
+				dev.tries--
+			}
+		}
+		if e.Op == OpInstall && e.Fault != patch.Busy && e.Fault != patch.NoFault {
+			dev.flags |= unsure
+		}
+		switch e.Fault {
+		case patch.Busy:
+			if dev.busy < 255 {
+				dev.busy++
+			}
+		case patch.Unreachable:
+			if dev.offline == 0 {
+				dev.offline = m.now
+			}
+		}
+		if dev.offline != 0 && dev.flags&gone == 0 {
+			m.setTimer(d, max(dev.offline+int64(m.retry.Grace), m.now))
+		}
+		if e.Op == OpInstall {
+			m.free(d)
+		}
+		m.setTimer(d, dev.due)
+	}
+	m.dirty = true
+}
+
+// free ends the session of a device.
+func (m *Machine) free(d int32) {
+	dev := &m.dev[d]
+	if dev.flags&session != 0 {
+		dev.flags &^= session
+		m.rings[dev.ring].active--
+		m.active--
+		m.batch.Freed = append(m.batch.Freed, d)
+	}
+}
+
+func (m *Machine) applySettled(e DeviceSettled) {
+	for _, d := range e.Devices {
+		dev := &m.dev[d]
+		if dev.state == settled {
+			continue
+		}
+		m.free(d)
+		if dev.flags&gone != 0 {
+			dev.flags &^= gone
+			m.rings[dev.ring].lapsed--
+			m.lapsed--
+		}
+		if dev.flags&undone != 0 {
+			dev.flags &^= undone
+			m.undoing--
+		}
+		m.dropAux(d)
+		dev.state, dev.outcome, dev.fault, dev.offline = settled, e.Outcome, e.Fault, 0
+		dev.flags &^= owes | stopped | picked
+		if e.Owes {
+			dev.flags |= owes
+		}
+		m.rings[dev.ring].counts[e.Outcome]++
+		m.unsettled--
+	}
+	m.dirty = true
+}
+
+func (m *Machine) applyUndo(e UndoBegan) {
+	for _, d := range e.Devices {
+		dev := &m.dev[d]
+		if dev.flags&undone != 0 {
+			continue
+		}
+		dev.flags |= undone
+		m.undoing++
+		switch dev.state {
+		case settled:
+			m.rings[dev.ring].counts[dev.outcome]--
+			m.unsettled++
+			dev.former, dev.outcome = dev.outcome, Unsettled
+			m.toUndo(d)
+		case waiting:
+			m.toUndo(d)
+		}
+	}
+	m.dirty = true
+}
+
+// toUndo makes a device that is at nothing wait for its rollback.
+func (m *Machine) toUndo(d int32) {
+	dev := &m.dev[d]
+	dev.state, dev.op, dev.due, dev.tries = waiting, OpRollback, m.now, 0
+	dev.flags &^= absent | already
+	if dev.flags&session == 0 {
+		m.undo = append(m.undo, Handle{Device: d, Seq: dev.seq})
+	} else {
+		m.setTimer(d, m.now)
+	}
+}
+
+func (m *Machine) applyStaged(e Staged) {
+	if e.Stage == StageActive && m.pausedAt != 0 {
+		// Paused time uses up no deadline.
+		for r := range m.rings {
+			if ring := &m.rings[r]; ring.deadline != 0 && ring.opened != 0 {
+				ring.deadline += m.now - max(m.pausedAt, ring.opened)
+			}
+		}
+		m.pausedAt = 0
+	}
+	if e.Stage != StageActive && m.pausedAt == 0 {
+		m.pausedAt = m.now
+	}
+	m.stage, m.ending = e.Stage, e.Ending
+	m.dirty = true
+}
+
+// Status is a view of a machine for people and dashboards.
+type Status struct {
+	Rollout Key          `json:"rollout"`
+	Stage   Stage        `json:"stage"`
+	At      time.Time    `json:"at"`
+	Rings   []RingStatus `json:"rings"`
+	Active  int          `json:"active"`  // devices that are worked on
+	Pending int          `json:"pending"` // devices whose outcome is not known
+}
+
+// RingStatus is a view of one ring.
+type RingStatus struct {
+	Name     string          `json:"name"`
+	State    string          `json:"state"`
+	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout"
+	Gate     GateResult      `json:"gate"`
+	Counts   Counts          `json:"counts"`
+	Outcomes map[Outcome]int `json:"outcomes"`
+	Soak     time.Time       `json:"soak,omitzero"` // until when it soaks
+}
+
+// Status returns how the rollout stands. It costs nothing that grows with the number of devices.
+func (m *Machine) Status() Status {
+	s := Status{Rollout: m.plan.Key, Stage: m.stage, At: m.Now(), Active: m.active, Pending: m.unsettled}
+	for r := range m.rings {
+		ring := &m.rings[r]
+		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,
+			Counts: m.counts(r), Outcomes: make(map[Outcome]int)}
+		if ring.state == ringSoaking {
+			rs.Soak = instant(ring.soak)
+		}
+		for o, n := range ring.counts {
+			if n > 0 {
+				rs.Outcomes[Outcome(o)] = int(n)
+			}
+		}
+		s.Rings = append(s.Rings, rs)
+	}
+	return s
+}
+
+// A DeviceStatus says where one device stands.
+type DeviceStatus struct {
+	Outcome  Outcome
+	Op       Op // what it is at, or waits for
+	Running  bool
+	Attempts int         // installations begun that count
+	Fault    patch.Fault // of the last failure
+	Owes     bool        // a restart
+	Offline  bool        // unreachable when it was last tried
+}
+
+// Device returns where device d of the plan stands.
+func (m *Machine) Device(d int) DeviceStatus {
+	dev := &m.dev[d]
+	return DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
+		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0}
+}
+
+// Quarantine returns what this rollout has put into quarantine, released or not.
+func (m *Machine) Quarantine() []Quarantine { return append([]Quarantine(nil), m.quarantine...) }

@@ -1,0 +1,100 @@
+package rollout
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// everyEvent holds one event of each kind with no field at zero.
+func everyEvent() []Event {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 123, time.UTC)
+	reports := []TaskReport{
+		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour}},
+		{Handle{1, 900}, Report{Phase: PhaseSucceeded}},
+	}
+	return []Event{
+		Began{"sha256:ab", 1}, Adopted{"me"},
+		RingAsked{1, policy.Request{ID: "r", Tenant: "acme", Rollout: "q1", Ring: "a", Devices: 2, Patches: []patch.ID{"x:1"}, Digest: "d", By: "olga", At: at}},
+		RingDecided{1, "r", policy.Decision{Ruling: policy.Denied, By: "hans", Reason: "no", Digest: "d", At: at}, "why"},
+		RingOpened{2}, RingSoaking{2, at}, RingUnsettled{2}, RingHeld{2, "manual"},
+		Judged{2, Pass, Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "olga", "fine"},
+		Issued{OpVerify, true, []int32{5, 3, 900000}, at, at.Add(time.Hour)},
+		Answered{reports}, Late{reports}, TimedOut{[]int32{1}},
+		Postponed{OpReboot, true, patch.DiskFull, true, []int32{1, 2}, []time.Time{at, at.Add(-time.Second)}},
+		Returned{[]int32{1}}, Lapsed{[]int32{1}}, DeviceSettled{Failed, patch.Permanent, true, []int32{1}}, StopAsked{[]int32{1}},
+		UndoBegan{"ring", "olga", "bad", []int32{1}, []int32{2}, "why"}, Quarantined{[]patch.ID{"x:1", "x:2"}, "ada", "bad"},
+		Released{"x:1", "olga", "fixed"}, Staged{StageEnding, StageDenied, "denied", "hans", "no"},
+	}
+}
+
+func TestEveryEventSurvivesTheJournal(t *testing.T) {
+	b := Batch{At: time.Date(2026, 3, 2, 9, 0, 0, 1, time.UTC), Events: everyEvent()}
+	got, err := DecodeBatch(EncodeBatch(nil, b))
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(b, got))
+	seen := make(map[byte]bool)
+	for _, e := range b.Events {
+		require.False(t, seen[e.kind()], "kind %d is used twice", e.kind())
+		seen[e.kind()] = true
+		v := reflect.ValueOf(e)
+		for i := range v.NumField() {
+			require.False(t, v.Field(i).IsZero(), "%T.%s is zero here: the test would not see it lost", e, v.Type().Field(i).Name)
+		}
+	}
+	require.Len(t, seen, int(kindStaged), "an event is missing here")
+}
+
+func TestAnEntryOfALaterVersionIsReadAsFarAsItIsKnown(t *testing.T) {
+	e := &encoder{}
+	RingOpened{2}.encode(e)
+	e.string("a field of a later version")
+	require.Equal(t, RingOpened{2}, decodeEvent(kindRingOpened, &decoder{b: e.b}))
+	require.Equal(t, Judged{Ring: 1}, decodeEvent(kindJudged, &decoder{b: []byte{2}}), "fields that are not there yet are zero")
+	require.Nil(t, decodeEvent(250, &decoder{}))
+}
+
+func TestADamagedEntryIsNoticed(t *testing.T) {
+	entry := EncodeBatch(nil, Batch{At: time.Unix(1, 0), Events: everyEvent()})
+	for i := range entry {
+		bad := append([]byte(nil), entry...)
+		bad[i] ^= 0x40
+		_, err := DecodeBatch(bad)
+		require.ErrorIs(t, err, ErrTorn, "byte %d", i)
+		_, err = DecodeBatch(entry[:i])
+		require.ErrorIs(t, err, ErrTorn, "cut at %d", i)
+	}
+}
+
+func TestANewerFormatIsRefused(t *testing.T) {
+	e := &encoder{b: []byte{entryFormat + 1, 0, 0}}
+	_, err := DecodeBatch(sealed(e.b))
+	require.ErrorIs(t, err, ErrNewer)
+	_, err = DecodeBatch(sealed([]byte{entryFormat, 2, 1, 250, 0}))
+	require.ErrorIs(t, err, ErrNewer)
+}
+
+func FuzzDecodeBatch(f *testing.F) {
+	f.Add(EncodeBatch(nil, Batch{At: time.Unix(1, 0), Events: everyEvent()}))
+	f.Add(EncodeBatch(nil, Batch{}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<12 {
+			return
+		}
+		for _, entry := range [][]byte{b, sealed(append([]byte{entryFormat}, b...))} {
+			got, err := DecodeBatch(entry)
+			if err != nil {
+				continue
+			}
+			again, err := DecodeBatch(EncodeBatch(nil, got))
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(got, again))
+		}
+	})
+}

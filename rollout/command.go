@@ -1,0 +1,207 @@
+package rollout
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// ask asks for leave to open ring r.
+func (m *Machine) ask(r int) {
+	planned := &m.plan.Rings[r]
+	devices := make([]int32, planned.Count)
+	for i := range devices {
+		devices[i] = int32(planned.First + i)
+	}
+	q := policy.Request{
+		ID:     fmt.Sprintf("%s/%s/approval/%d", m.plan.Key, planned.Name, m.rings[r].asked+1),
+		Tenant: m.plan.Tenant, Rollout: string(m.plan.ID), Ring: planned.Name, Devices: planned.Count,
+		Patches: m.patchesOf(devices), By: m.plan.By, At: instant(m.now),
+	}
+	h := sha256.New()
+	for _, part := range []string{"patchflow approval 1", string(m.digest), q.ID, strconv.Itoa(q.Devices), q.By} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	q.Digest = patch.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
+	m.emit(RingAsked{Ring: r, Request: q})
+	m.batch.Actions = append(m.batch.Actions, Ask{q})
+}
+
+// decided takes an answer in, if it counts.
+func (m *Machine) decided(request string, d policy.Decision) {
+	if d.Ruling != policy.Approved && d.Ruling != policy.Denied || m.stage == StageEnding {
+		return
+	}
+	if y := d.At.Year(); y < 0 || y > 9999 {
+		d.At = time.Time{} // it could not be written down
+	}
+	for r := range m.rings {
+		ring := &m.rings[r]
+		if ring.state != ringAsking || ring.request.ID != request {
+			continue
+		}
+		if why := refuse(&ring.request, &d); why != "" {
+			if ring.refusal != refusal(why, d.By) {
+				m.emit(RingDecided{Ring: r, Request: request, Decision: d, Refused: why})
+			}
+			return
+		}
+		m.emit(RingDecided{Ring: r, Request: request, Decision: d})
+		if d.Ruling == policy.Approved {
+			m.emit(RingOpened{Ring: r})
+		} else if m.stage != StageUndoing { // a rollback is not ended by it; the ring asks again before it opens
+			m.emit(Staged{Stage: StageEnding, Ending: StageDenied, Code: "denied", By: d.By, Reason: d.Reason})
+			m.stopInstalls()
+		}
+		return
+	}
+}
+
+func refusal(why, by string) string { return by + ": " + why }
+
+// refuse returns why a decision does not count, or "".
+func refuse(q *policy.Request, d *policy.Decision) string {
+	switch {
+	case strings.TrimSpace(d.By) == "":
+		return "it names nobody"
+	case d.Ruling == policy.Approved && strings.EqualFold(strings.TrimSpace(d.By), strings.TrimSpace(q.By)):
+		return "who asks cannot approve"
+	case d.Ruling == policy.Approved && d.Digest != q.Digest:
+		return "it is about something else: the digest differs"
+	}
+	return ""
+}
+
+// commanded carries out the command of a person, or refuses it and changes nothing.
+func (m *Machine) commanded(c Command) error {
+	no := func(format string, args ...any) error {
+		return fmt.Errorf("rollout: %s: %s: %w: "+format, append([]any{m.plan.Key, c.Do, ErrCommand}, args...)...)
+	}
+	if strings.TrimSpace(c.By) == "" {
+		return no("it names nobody")
+	}
+	if m.stage == StageEnding && c.Do != DoRelease {
+		return no("the rollout is ending")
+	}
+	switch c.Do {
+	case DoPause:
+		if m.stage != StageActive {
+			return no("the rollout is %s", m.stage)
+		}
+		m.emit(Staged{Stage: StagePaused, Code: "command", By: c.By, Reason: c.Reason})
+	case DoResume:
+		if m.stage != StagePaused && m.stage != StageHalted {
+			return no("the rollout is %s", m.stage)
+		}
+		for r := range m.rings {
+			if m.rings[r].state == ringFailed {
+				return no("ring %s has failed: promote it, roll back, or cancel", m.plan.Rings[r].Name)
+			}
+		}
+		m.emit(Staged{Stage: StageActive, Code: "command", By: c.By, Reason: c.Reason})
+	case DoHalt:
+		if m.stage != StageActive && m.stage != StagePaused {
+			return no("the rollout is %s", m.stage)
+		}
+		m.halt("command", c)
+	case DoCancel:
+		m.emit(Staged{Stage: StageEnding, Ending: StageCancelled, Code: "command", By: c.By, Reason: c.Reason})
+		m.stopInstalls()
+	case DoUndo, DoUndoRing, DoUndoDevice:
+		return m.undoCommand(c, no)
+	case DoSkip:
+		d, ok := m.plan.Find(c.Device)
+		if !ok {
+			return no("device %q is not in the plan", c.Device)
+		}
+		if dev := &m.dev[d]; dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone) != 0 {
+			return no("device %s is being worked on or settled", c.Device)
+		}
+		m.emit(DeviceSettled{Outcome: Skipped, Devices: []int32{int32(d)}})
+	case DoPromote:
+		r, ok := m.ringNamed(c.Ring)
+		if !ok {
+			return no("no ring %q", c.Ring)
+		}
+		if s := m.rings[r].state; !s.opened() && s != ringFailed || s == ringPassed {
+			return no("ring %s is %s", c.Ring, s)
+		}
+		m.emit(Judged{Ring: r, Result: Pass, Counts: m.counts(r), By: c.By, Reason: c.Reason})
+	case DoRelease:
+		for i := range m.quarantine {
+			if m.quarantine[i].Patch == c.Patch && m.quarantine[i].Released.IsZero() {
+				m.emit(Released{Patch: c.Patch, By: c.By, Reason: c.Reason})
+				return nil
+			}
+		}
+		return no("patch %q is not in quarantine here", c.Patch)
+	default:
+		return no("unknown command")
+	}
+	return nil
+}
+
+func (m *Machine) undoCommand(c Command, no func(string, ...any) error) error {
+	if c.Force && strings.TrimSpace(c.Reason) == "" {
+		return no("force needs a reason")
+	}
+	first, end, scope := 0, len(m.rings), undoRollout
+	switch c.Do {
+	case DoUndoRing:
+		r, ok := m.ringNamed(c.Ring)
+		if !ok {
+			return no("no ring %q", c.Ring)
+		}
+		first, end, scope = r, r+1, undoRing
+	case DoUndoDevice:
+		return m.undoOne(c, no)
+	}
+	for d := range m.dev {
+		if r := int(m.dev[d].ring); r >= first && r < end && m.canUndo(int32(d)) && m.refuses(int32(d), c.Force) == "" {
+			m.undoAll(first, end, scope, c)
+			return nil
+		}
+	}
+	for d := range m.dev {
+		if r := int(m.dev[d].ring); r >= first && r < end && m.canUndo(int32(d)) {
+			return no("%s", m.refuses(int32(d), c.Force))
+		}
+	}
+	return no("nothing was begun that could be taken back")
+}
+
+func (m *Machine) undoOne(c Command, no func(string, ...any) error) error {
+	d, ok := m.plan.Find(c.Device)
+	if !ok {
+		return no("device %q is not in the plan", c.Device)
+	}
+	if !m.canUndo(int32(d)) {
+		return no("nothing was begun on device %s that could be taken back", c.Device)
+	}
+	if why := m.refuses(int32(d), c.Force); why != "" {
+		return no("%s", why)
+	}
+	m.emit(UndoBegan{Scope: undoDevice, By: c.By, Reason: c.Reason, Devices: []int32{int32(d)}})
+	m.emit(Quarantined{Patches: m.patchesOf([]int32{int32(d)}), Device: inventory.DeviceID(c.Device), Reason: c.Reason})
+	if dev := &m.dev[d]; dev.state == running && dev.op == OpInstall {
+		m.emit(StopAsked{Devices: []int32{int32(d)}})
+		m.batch.Actions = append(m.batch.Actions, Stop{[]int32{int32(d)}})
+	}
+	return nil
+}
+
+func (m *Machine) ringNamed(name string) (int, bool) {
+	for r := range m.plan.Rings {
+		if m.plan.Rings[r].Name == name {
+			return r, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,92 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/patchflow/patchflow/patch"
+)
+
+// A Deployer installs patches. It is safe for concurrent use.
+//
+// What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
+// [Rebooter], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+//
+// An error from any of its calls and a failure on a device are different things. The error of a call that begins
+// something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
+// device's own word.
+type Deployer interface {
+	// Deploy begins t, whose Op is [OpInstall], and returns its first report, which may be its last. The content is
+	// installed exactly as pinned, or not at all: never another version. That there is nothing to do is [PhaseFailed] with a
+	// fault whose Done method says true. The same task ID never begins twice: a second call returns how the task stands. A
+	// task whose StartBy is past is not begun any more; it fails as [patch.Busy].
+	Deploy(ctx context.Context, t Task) (Report, error)
+
+	// Status tells how a task stands that any call has begun. An error, and [PhaseUnknown], mean "not known" and never
+	// count against the device. Once a last report was given, every later call gives an equal one.
+	Status(ctx context.Context, t Task) (Report, error)
+}
+
+// A Verifier can tell what is true on a device.
+type Verifier interface {
+	// Verify looks at the device afresh, after the task was issued. It reports [PhaseSucceeded] if everything in the
+	// content is there and works (or is gone, with t.Absent). It reports [PhaseFailed] without a fault if something is
+	// missing, with [patch.Permanent] if it is there and does not work, and with another fault if it could not look; an
+	// error says the same. It changes nothing. A second call with the same task ID may look again or tell what the first
+	// found. Progress is told by Status.
+	Verify(ctx context.Context, t Task) (Report, error)
+}
+
+// A Rollbacker can take a patch back.
+type Rollbacker interface {
+	// Rollback begins to take the content of t back, last patch first, to what the device had before, and returns its
+	// first report. Content that is not there is no failure. The same task ID never begins twice. Progress is told by
+	// Status.
+	Rollback(ctx context.Context, t Task) (Report, error)
+}
+
+// A Rebooter can restart a device.
+type Rebooter interface {
+	// Reboot begins to restart the device and returns its first report; the last one, [PhaseSucceeded], comes when the
+	// device is back with another boot than t.BootID, and names that. A connection that is lost meanwhile is no failure.
+	// The same task ID never begins twice. Progress is told by Status.
+	Reboot(ctx context.Context, t Task) (Report, error)
+}
+
+// A Canceller can stop a task.
+type Canceller interface {
+	// Cancel asks that t be stopped. It is a wish: the task's own last report tells what became of it, [PhaseStopped] if
+	// it had done nothing. Cancelling a task that is unknown or has ended is no error.
+	Cancel(ctx context.Context, t Task) error
+}
+
+// Ability finds T in the deployer that would carry out t: d itself, what a wrapper says that it wraps
+// (Unwrap() Deployer), or what a router picks for t (Route(Task) Deployer). A plain type assertion gives the wrong answer
+// there.
+func Ability[T any](d Deployer, t Task) (T, bool) {
+	for d != nil {
+		if router, ok := d.(interface{ Route(Task) Deployer }); ok {
+			d = router.Route(t)
+			continue
+		}
+		if a, ok := d.(T); ok {
+			return a, true
+		}
+		wrapper, ok := d.(interface{ Unwrap() Deployer })
+		if !ok {
+			break
+		}
+		d = wrapper.Unwrap()
+	}
+	var none T
+	return none, false
+}
+
+func retryAfter(err error) time.Duration {
+	var ra *patch.RetryAfterError
+	if errors.As(err, &ra) {
+		return ra.After
+	}
+	return 0
+}

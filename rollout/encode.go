@@ -1,0 +1,204 @@
+package rollout
+
+import (
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+)
+
+// The kinds of events in a journal. A number is never used for another event.
+const (
+	kindBegan byte = 1 + iota
+	kindAdopted
+	kindRingAsked
+	kindRingDecided
+	kindRingOpened
+	kindRingSoaking
+	kindRingUnsettled
+	kindRingHeld
+	kindJudged
+	kindIssued
+	kindAnswered
+	kindLate
+	kindTimedOut
+	kindPostponed
+	kindReturned
+	kindLapsed
+	kindDeviceSettled
+	kindStopAsked
+	kindUndoBegan
+	kindQuarantined
+	kindReleased
+	kindStaged
+)
+
+func (Began) kind() byte         { return kindBegan }
+func (Adopted) kind() byte       { return kindAdopted }
+func (RingAsked) kind() byte     { return kindRingAsked }
+func (RingDecided) kind() byte   { return kindRingDecided }
+func (RingOpened) kind() byte    { return kindRingOpened }
+func (RingSoaking) kind() byte   { return kindRingSoaking }
+func (RingUnsettled) kind() byte { return kindRingUnsettled }
+func (RingHeld) kind() byte      { return kindRingHeld }
+func (Judged) kind() byte        { return kindJudged }
+func (Issued) kind() byte        { return kindIssued }
+func (Answered) kind() byte      { return kindAnswered }
+func (Late) kind() byte          { return kindLate }
+func (TimedOut) kind() byte      { return kindTimedOut }
+func (Postponed) kind() byte     { return kindPostponed }
+func (Returned) kind() byte      { return kindReturned }
+func (Lapsed) kind() byte        { return kindLapsed }
+func (DeviceSettled) kind() byte { return kindDeviceSettled }
+func (StopAsked) kind() byte     { return kindStopAsked }
+func (UndoBegan) kind() byte     { return kindUndoBegan }
+func (Quarantined) kind() byte   { return kindQuarantined }
+func (Released) kind() byte      { return kindReleased }
+func (Staged) kind() byte        { return kindStaged }
+
+func (v Began) encode(e *encoder)         { e.string(string(v.Digest)); e.int(v.Engine) }
+func (v Adopted) encode(e *encoder)       { e.string(v.By) }
+func (v RingAsked) encode(e *encoder)     { e.int(v.Ring); e.json(v.Request) }
+func (v RingOpened) encode(e *encoder)    { e.int(v.Ring) }
+func (v RingSoaking) encode(e *encoder)   { e.int(v.Ring); e.time(v.Until) }
+func (v RingUnsettled) encode(e *encoder) { e.int(v.Ring) }
+func (v RingHeld) encode(e *encoder)      { e.int(v.Ring); e.string(v.Code) }
+func (v Answered) encode(e *encoder)      { e.reports(v.Reports) }
+func (v Late) encode(e *encoder)          { e.reports(v.Reports) }
+func (v TimedOut) encode(e *encoder)      { e.devices(v.Devices) }
+func (v Returned) encode(e *encoder)      { e.devices(v.Devices) }
+func (v Lapsed) encode(e *encoder)        { e.devices(v.Devices) }
+func (v StopAsked) encode(e *encoder)     { e.devices(v.Devices) }
+
+func (v RingDecided) encode(e *encoder) {
+	e.int(v.Ring)
+	e.string(v.Request)
+	e.json(v.Decision)
+	e.string(v.Refused)
+}
+
+func (v Judged) encode(e *encoder) {
+	e.int(v.Ring)
+	e.byte(byte(v.Result))
+	e.json(v.Counts)
+	e.string(v.By)
+	e.string(v.Reason)
+}
+
+func (v Issued) encode(e *encoder) {
+	e.byte(byte(v.Op))
+	e.bool(v.Absent)
+	e.devices(v.Devices)
+	e.time(v.StartBy)
+	e.time(v.FinishBy)
+}
+
+func (v Postponed) encode(e *encoder) {
+	e.byte(byte(v.Op))
+	e.bool(v.Absent)
+	e.byte(byte(v.Fault))
+	e.bool(v.Spent)
+	e.devices(v.Devices)
+	e.times(v.Until)
+}
+
+func (v DeviceSettled) encode(e *encoder) {
+	e.byte(byte(v.Outcome))
+	e.byte(byte(v.Fault))
+	e.bool(v.Owes)
+	e.devices(v.Devices)
+}
+
+func (v UndoBegan) encode(e *encoder) {
+	e.string(v.Scope)
+	e.string(v.By)
+	e.string(v.Reason)
+	e.devices(v.Devices)
+	e.devices(v.Refused)
+	e.string(v.Why)
+}
+
+func (v Quarantined) encode(e *encoder) {
+	e.uint(uint64(len(v.Patches)))
+	for _, id := range v.Patches {
+		e.string(string(id))
+	}
+	e.string(string(v.Device))
+	e.string(v.Reason)
+}
+
+func (v Released) encode(e *encoder) { e.string(string(v.Patch)); e.string(v.By); e.string(v.Reason) }
+
+func (v Staged) encode(e *encoder) {
+	e.byte(byte(v.Stage))
+	e.byte(byte(v.Ending))
+	e.string(v.Code)
+	e.string(v.By)
+	e.string(v.Reason)
+}
+
+// decodeEvent reads the body of an event, or returns nil for a kind that this version does not know. The fields of the
+// literals are read in the order in which they are written here, which is the order of encode.
+func decodeEvent(kind byte, d *decoder) Event {
+	switch kind {
+	case kindBegan:
+		return Began{Digest: patch.Digest(d.string()), Engine: d.int()}
+	case kindAdopted:
+		return Adopted{By: d.string()}
+	case kindRingAsked:
+		v := RingAsked{Ring: d.int()}
+		d.json(&v.Request)
+		return v
+	case kindRingDecided:
+		v := RingDecided{Ring: d.int(), Request: d.string()}
+		d.json(&v.Decision)
+		v.Refused = d.string()
+		return v
+	case kindRingOpened:
+		return RingOpened{Ring: d.int()}
+	case kindRingSoaking:
+		return RingSoaking{Ring: d.int(), Until: d.time()}
+	case kindRingUnsettled:
+		return RingUnsettled{Ring: d.int()}
+	case kindRingHeld:
+		return RingHeld{Ring: d.int(), Code: d.string()}
+	case kindJudged:
+		v := Judged{Ring: d.int(), Result: GateResult(d.byte())}
+		d.json(&v.Counts)
+		v.By, v.Reason = d.string(), d.string()
+		return v
+	case kindIssued:
+		return Issued{Op: Op(d.byte()), Absent: d.bool(), Devices: d.devices(), StartBy: d.time(), FinishBy: d.time()}
+	case kindAnswered:
+		return Answered{Reports: d.reports()}
+	case kindLate:
+		return Late{Reports: d.reports()}
+	case kindTimedOut:
+		return TimedOut{Devices: d.devices()}
+	case kindPostponed:
+		return Postponed{Op: Op(d.byte()), Absent: d.bool(), Fault: patch.Fault(d.byte()), Spent: d.bool(),
+			Devices: d.devices(), Until: d.times()}
+	case kindReturned:
+		return Returned{Devices: d.devices()}
+	case kindLapsed:
+		return Lapsed{Devices: d.devices()}
+	case kindDeviceSettled:
+		return DeviceSettled{Outcome: Outcome(d.byte()), Fault: patch.Fault(d.byte()), Owes: d.bool(), Devices: d.devices()}
+	case kindStopAsked:
+		return StopAsked{Devices: d.devices()}
+	case kindUndoBegan:
+		return UndoBegan{Scope: d.string(), By: d.string(), Reason: d.string(), Devices: d.devices(), Refused: d.devices(),
+			Why: d.string()}
+	case kindQuarantined:
+		n := d.count(1)
+		v := Quarantined{Patches: make([]patch.ID, n)}
+		for i := range v.Patches {
+			v.Patches[i] = patch.ID(d.string())
+		}
+		v.Device, v.Reason = inventory.DeviceID(d.string()), d.string()
+		return v
+	case kindReleased:
+		return Released{Patch: patch.ID(d.string()), By: d.string(), Reason: d.string()}
+	case kindStaged:
+		return Staged{Stage: Stage(d.byte()), Ending: Stage(d.byte()), Code: d.string(), By: d.string(), Reason: d.string()}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/patchflow/patchflow/internal/enum"
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// A Batch is what one step of a [Machine] decided. Its events are to be written down before any of its actions is done.
+type Batch struct {
+	At      time.Time
+	Events  []Event
+	Actions []Action
+	Freed   []int32 // devices whose work in this rollout has ended for now: others may have them
+}
+
+// Empty says whether nothing was decided.
+func (b *Batch) Empty() bool { return len(b.Events) == 0 && len(b.Actions) == 0 && len(b.Freed) == 0 }
+
+// An Event is something that a [Machine] decided. Events are data: replaying them never decides anything again. Most of them
+// are about many devices at once, which they name by their numbers in the plan.
+//
+// The set of events grows: a switch over them needs a default case. What an event holds never changes its meaning; new
+// fields are added at its end, and are zero in older journals.
+type Event interface {
+	kind() byte
+	encode(*encoder)
+}
+
+// Began is the first event of a rollout.
+type Began struct {
+	Digest patch.Digest // of the plan, so that a journal cannot be replayed on another
+	Engine int          // version of the rules by which the machine decides; see [Engine]
+}
+
+// Adopted says that another process has taken the rollout over.
+type Adopted struct{ By string }
+
+// RingAsked says that leave was asked to open a ring.
+type RingAsked struct {
+	Ring    int
+	Request policy.Request
+}
+
+// RingDecided says that an approver has answered. An answer that does not count has the reason in Refused, and changes
+// nothing: the request stands.
+type RingDecided struct {
+	Ring     int
+	Request  string
+	Decision policy.Decision
+	Refused  string
+}
+
+// RingOpened says that the devices of a ring may be worked on.
+type RingOpened struct{ Ring int }
+
+// RingSoaking says that a ring is good enough and is now only watched, until then.
+type RingSoaking struct {
+	Ring  int
+	Until time.Time
+}
+
+// RingUnsettled says that a ring that was soaking or held is no longer as good, or as stuck, as it was: it is open again.
+type RingUnsettled struct{ Ring int }
+
+// RingHeld says that a ring cannot get any further by itself: a person has to promote it, roll it back, or cancel.
+type RingHeld struct {
+	Ring int
+	Code string // "inconclusive", "manual", "timeout"
+}
+
+// Judged is the result of a gate, with its evidence. It is written when the result changes. Pass closes the ring.
+type Judged struct {
+	Ring   int
+	Result GateResult
+	Counts Counts
+	By     string // who promoted the ring against or without its gate; "" if the gate itself decided
+	Reason string
+}
+
+// Issued says that a task was begun for each of these devices. The count of every device's tasks goes up by one.
+type Issued struct {
+	Op       Op
+	Absent   bool // with OpVerify: the content is to be found gone
+	Devices  []int32
+	StartBy  time.Time
+	FinishBy time.Time
+}
+
+// Answered holds reports that were accepted. What follows from a last one is in the events after it.
+type Answered struct{ Reports []TaskReport }
+
+// Late holds reports that changed nothing: about tasks that have ended, or were never begun.
+type Late struct{ Reports []TaskReport }
+
+// TimedOut says that these devices have not finished their task in time. What is true on them is asked next.
+type TimedOut struct{ Devices []int32 }
+
+// Postponed says that these devices are tried again, each at its own time.
+type Postponed struct {
+	Op      Op // what is tried
+	Absent  bool
+	Fault   patch.Fault
+	Spent   bool // an attempt was spent
+	Devices []int32
+	Until   []time.Time
+}
+
+// Returned says that these devices, which were unreachable, were seen again.
+type Returned struct{ Devices []int32 }
+
+// Lapsed says that these devices have been unreachable for longer than the grace: they leave the denominator reached.
+type Lapsed struct{ Devices []int32 }
+
+// DeviceSettled says that the outcome of these devices is known. It stands, whatever is reported later; only a rollback
+// that is decided here opens a device again.
+type DeviceSettled struct {
+	Outcome Outcome
+	Fault   patch.Fault
+	Owes    bool // a restart that the policy did not want
+	Devices []int32
+}
+
+// StopAsked says that these devices were asked to stop what they do.
+type StopAsked struct{ Devices []int32 }
+
+// UndoBegan says that these devices are rolled back. Refused lists those that cannot be, and why.
+type UndoBegan struct {
+	Scope   string // "device", "ring", "rollout"
+	By      string // "" for the gate's own reaction
+	Reason  string
+	Devices []int32
+	Refused []int32
+	Why     string
+}
+
+// Quarantined says that these patches are not offered again until superseded or released.
+type Quarantined struct {
+	Patches []patch.ID
+	Device  inventory.DeviceID // "" for all of the tenant
+	Reason  string
+}
+
+// Released ends a quarantine.
+type Released struct {
+	Patch  patch.ID
+	By     string
+	Reason string
+}
+
+// Staged says that the rollout has come to another stage.
+type Staged struct {
+	Stage  Stage
+	Ending Stage  // with StageEnding and StageUndoing: the stage that follows
+	Code   string // why: "gate", "command", "finished", "denied"
+	By     string
+	Reason string
+}
+
+// A Counts says where the devices of a ring stand. It is the evidence of a gate.
+type Counts struct {
+	Devices    int `json:"devices"` // all of the ring
+	Succeeded  int `json:"succeeded"`
+	NoNeed     int `json:"noNeed"` // already installed, superseded, not applicable
+	Failed     int `json:"failed"` // and not rolled back
+	RolledBack int `json:"rolledBack"`
+	Stuck      int `json:"stuck"`  // rollback failed
+	Left       int `json:"left"`   // skipped or cancelled
+	Lapsed     int `json:"lapsed"` // unreachable for longer than the grace
+	Active     int `json:"active"` // being worked on
+
+	Denominator int `json:"denominator"` // as the gate names it
+	Sample      int `json:"sample"`      // devices whose outcome says something
+}
+
+// GateResult is the result of a gate.
+type GateResult uint8
+
+const (
+	Inconclusive GateResult = iota // neither can be said yet, or at all
+	Pass
+	Fail
+)
+
+func gateResultNames() enum.Names { return enum.Names{"inconclusive", "pass", "fail"} }
+
+// String returns the lower-case name, as used in JSON.
+func (r GateResult) String() string { return gateResultNames().String("gate result", int(r)) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (r GateResult) MarshalText() ([]byte, error) {
+	return gateResultNames().Text("gate result", int(r))
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. An unknown word is an error.
+func (r *GateResult) UnmarshalText(text []byte) error {
+	v, err := gateResultNames().Parse("gate result", text)
+	*r = GateResult(v)
+	return err
+}
+
+// Outcome is what became of a device.
+type Outcome uint8
+
+const (
+	Unsettled        Outcome = iota
+	Succeeded                // seen by a fresh look
+	AlreadyInstalled         // seen by a fresh look; nothing was done
+	NotApplicable            // the device says that it is not for it
+	Superseded               // the device has something newer
+	Failed                   // attempts are used up, or the fault is permanent
+	RolledBack               // taken back, and seen to be gone
+	RollbackFailed           // could not be taken back
+	Cancelled                // the rollout ended first
+	Skipped                  // left out by a person
+	Unreachable              // never reached while the rollout went on
+	numOutcomes
+)
+
+func outcomeNames() enum.Names {
+	return enum.Names{"unsettled", "succeeded", "already-installed", "not-applicable", "superseded", "failed", "rolled-back",
+		"rollback-failed", "cancelled", "skipped", "unreachable"}
+}
+
+// String returns the lower-case name, as used in JSON.
+func (o Outcome) String() string { return outcomeNames().String("outcome", int(o)) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (o Outcome) MarshalText() ([]byte, error) { return outcomeNames().Text("outcome", int(o)) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. An unknown word is an error.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	v, err := outcomeNames().Parse("outcome", text)
+	*o = Outcome(v)
+	return err
+}
+
+// Outcomes returns all outcomes in order, [Unsettled] first.
+func Outcomes() []Outcome {
+	all := make([]Outcome, numOutcomes)
+	for i := range all {
+		all[i] = Outcome(i)
+	}
+	return all
+}

@@ -1,0 +1,113 @@
+package rollout
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+)
+
+// An Explanation says why a device is where it is.
+type Explanation struct {
+	Device  inventory.DeviceID `json:"device"`
+	Ring    string             `json:"ring,omitempty"`
+	Reasons []Message          `json:"reasons"`       // everything that it waits for, the outermost first
+	Next    time.Time          `json:"next,omitzero"` // the next instant at which time alone may change that; zero if none
+}
+
+// Explain says everything that device d waits for at now. A settled device has its outcome as the only reason; a device
+// that is not in the plan is said to be so.
+func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
+	x := Explanation{Device: d}
+	i, ok := m.plan.Find(d)
+	if !ok {
+		x.Reasons = []Message{message("unknown-device", "device", string(d))}
+		return x
+	}
+	dev := &m.dev[i]
+	r := int(dev.ring)
+	x.Ring = m.plan.Rings[r].Name
+	switch dev.state {
+	case settled:
+		x.Reasons = []Message{message("wait-settled", "outcome", dev.outcome.String())}
+		return x
+	case running:
+		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
+		x.Next = instant(dev.due)
+		return x
+	}
+	x.stage(m)
+	if dev.op == OpInstall && dev.flags&session == 0 {
+		x.ring(m, r)
+	}
+	at := nanos(now)
+	if dev.offline != 0 {
+		x.Reasons = append(x.Reasons, message("wait-offline", "since", clock(instant(dev.offline))))
+	}
+	if dev.due > at {
+		fault := ""
+		if dev.fault != patch.NoFault {
+			fault = dev.fault.String()
+		}
+		x.Reasons = append(x.Reasons, message("wait-retry", "op", dev.op.String(), "at", clock(instant(dev.due)), "fault", fault))
+		x.soonest(instant(dev.due))
+	}
+	if dev.op == OpInstall && dev.flags&session == 0 {
+		if g := m.groupOf(int32(i)); !g.open(at) {
+			x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(g.from))))
+			x.soonest(instant(g.from))
+		}
+	}
+	if limit := m.plan.Policy.MaxActive; limit > 0 && m.active >= limit {
+		x.Reasons = append(x.Reasons, message("wait-limit", "active", strconv.Itoa(m.active), "limit", strconv.Itoa(limit)))
+	}
+	if ring := &m.rings[r]; ring.limit > 0 && ring.active >= ring.limit {
+		x.Reasons = append(x.Reasons, message("wait-limit", "active", strconv.Itoa(ring.active), "limit", strconv.Itoa(ring.limit), "ring", x.Ring))
+	}
+	if len(x.Reasons) == 0 {
+		x.Reasons = append(x.Reasons, message("wait-turn"))
+	}
+	return x
+}
+
+func (x *Explanation) soonest(t time.Time) {
+	if x.Next.IsZero() || t.Before(x.Next) {
+		x.Next = t
+	}
+}
+
+func (x *Explanation) stage(m *Machine) {
+	if m.stage != StageActive {
+		x.Reasons = append(x.Reasons, message("wait-stage", "stage", m.stage.String()))
+	}
+}
+
+// ring says why ring r is not open, if it is not.
+func (x *Explanation) ring(m *Machine, r int) {
+	switch m.rings[r].state {
+	case ringAsking:
+		x.Reasons = append(x.Reasons, message("wait-approval", "ring", m.plan.Rings[r].Name))
+	case ringWaiting:
+		for b := range r {
+			before := &m.rings[b]
+			if before.state == ringPassed {
+				continue
+			}
+			c := m.counts(b)
+			name := m.plan.Rings[b].Name
+			x.Reasons = append(x.Reasons, message("wait-ring", "ring", m.plan.Rings[r].Name, "before", name,
+				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())))
+			switch before.state {
+			case ringAsking:
+				x.Reasons = append(x.Reasons, message("wait-approval", "ring", name))
+			case ringSoaking:
+				x.Reasons = append(x.Reasons, message("wait-soaking", "before", name, "until", clock(instant(before.soak))))
+				x.soonest(instant(before.soak))
+			case ringStuck:
+				x.Reasons = append(x.Reasons, message("wait-held", "ring", name, "code", before.held))
+			}
+			return
+		}
+	}
+}

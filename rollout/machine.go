@@ -1,0 +1,495 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// Engine is the version of the rules by which a [Machine] decides. Journals of every version are replayed alike, since
+// replaying decides nothing; a rollout that goes on under a newer engine decides by the newer rules from then on.
+const Engine = 1
+
+// Errors of a [Machine].
+var (
+	// ErrClock is wrapped by the error for a signal that is older than the one before it.
+	ErrClock = errors.New("time went backwards")
+	// ErrFinal is wrapped by the error for a command to a rollout that is over.
+	ErrFinal = errors.New("rollout is over")
+	// ErrCommand is wrapped by the error for a command that makes no sense now. Nothing was changed.
+	ErrCommand = errors.New("command refused")
+	// ErrReplay is wrapped by the error for events that do not belong to the plan.
+	ErrReplay = errors.New("journal does not fit the plan")
+)
+
+// A Machine carries one plan out. It decides and does nothing itself: see the package comment for what its host does.
+//
+// It is not safe for concurrent use; one goroutine owns it. It holds about 60 bytes for a device beside the plan.
+type Machine struct {
+	plan    *Plan
+	retry   policy.Retry
+	reboot  policy.Reboot
+	reboots bool // some patch takes effect only after a restart
+	digest  patch.Digest
+
+	now       int64 // of the last signal or entry
+	stage     Stage
+	ending    Stage
+	adoptions int
+	pausedAt  int64 // since when the stage is not active; 0 if it is
+
+	dev        []device
+	rings      []ring
+	groups     []group // by ring, then by zone
+	aux        []aux
+	auxFree    []int32
+	quarantine []Quarantine
+
+	active    int // devices in a session
+	unsettled int
+	lapsed    int // unsettled devices that are unreachable for longer than the grace
+	undoing   int // devices that are to be rolled back and are not settled
+
+	// What follows is found again from the devices after a replay; it only saves looking at all of them.
+	timers    timers     // waiting devices whose time comes
+	deadlines []deadline // running tasks, by operation, in the order in which their time runs out
+	undo      []Handle   // devices that want to begin a rollback, with the count of their tasks so far
+	parked    []int32    // devices in a session whose next step waits for the stage
+	lost      []timer    // devices that were lost in a session, and whose next step may be tried again
+	dirty     bool       // some ring has to be judged
+
+	batch Batch // of the step that is under way
+	bins  bins
+}
+
+// A device is the state of one device of the plan. It fits a cache line.
+type device struct {
+	due      int64 // waiting: not before; running: not after; 0 for no limit
+	issued   int64 // when its task was
+	startBy  int64 // of its task; 0 for no limit
+	offline  int64 // since when it is unreachable; 0 if it is not
+	seq      uint32
+	aux      int32 // index into Machine.aux plus one; 0 for none
+	state    devState
+	op       Op
+	outcome  Outcome
+	former   Outcome     // before a rollback that has not begun
+	fault    patch.Fault // of the last failure
+	attempts uint8       // installations begun that count
+	tries    uint8       // of another operation
+	busy     uint8
+	reboots  uint8
+	late     uint8
+	phase    Phase // last one reported for the task
+	ring     uint8
+	flags    flags
+}
+
+type devState uint8
+
+const (
+	waiting  devState = iota // for its op to be begun
+	running                  // a task is issued and has not ended
+	answered                 // its task has ended; within a step only
+	settled
+)
+
+type flags uint16
+
+const (
+	touched flags = 1 << iota // an installation was begun
+	session                   // the device is this rollout's
+	undone                    // to be rolled back
+	absent                    // what is verified is that the content is gone
+	already                   // it says that it was installed already, and not by an attempt of ours
+	unsure                    // an attempt of ours ended without an answer about what it did
+	owes                      // a restart
+	gone                      // unreachable for longer than the grace
+	stopped                   // was asked to stop
+	queued                    // stands in the list of parked devices
+	picked                    // dealt with in this step
+	lapsing                   // found to be gone in this step
+)
+
+// aux holds what few devices have.
+type aux struct{ ref, boot string }
+
+type ring struct {
+	state    ringState
+	gate     policy.Gate
+	limit    int // devices at once; 0 for none
+	counts   [numOutcomes]int32
+	active   int
+	lapsed   int // unsettled and gone
+	asked    int // requests so far
+	request  policy.Request
+	refusal  string // the last refused decision, so that it is written down once
+	opened   int64
+	soak     int64 // until when
+	deadline int64 // of the gate; 0 for none
+	result   GateResult
+	held     string
+	promoted bool
+	groups   [2]int // first and end in Machine.groups
+}
+
+// ringState is how far a ring is.
+type ringState uint8
+
+const (
+	ringWaiting ringState = iota // for the ring before it
+	ringAsking                   // for leave
+	ringOpen
+	ringSoaking
+	ringStuck  // cannot get any further by itself
+	ringPassed // its gate has passed; late devices go on
+	ringFailed
+)
+
+func (s ringState) String() string {
+	names := [...]string{"waiting", "asking", "open", "soaking", "held", "passed", "failed"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("ring state(%d)", uint8(s))
+}
+
+// A group is the devices of a ring in one time zone: they share their windows.
+type group struct {
+	ring     int
+	zone     uint16
+	members  []int32 // in their order
+	fresh    int     // members before this have been begun or settled
+	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
+	schedule policy.Schedule
+	from, to int64 // the opening that holds asked, or the next; to 0 means that it never closes
+	asked    int64 // the instant it was looked up for; what is earlier is looked up again
+	known    bool
+}
+
+// NewMachine makes a machine for p, before its first signal. It fails if the plan is not whole or names a time zone that is
+// not known here. It looks zones up in the machine's time zone database, which is the only thing outside its arguments
+// that it depends on.
+func NewMachine(p Plan) (*Machine, error) {
+	if err := p.Valid(); err != nil {
+		return nil, err
+	}
+	m := &Machine{
+		plan: &p, retry: p.Policy.Retry.WithDefaults(), reboot: p.Policy.Reboot.WithDefaults(),
+		dev: make([]device, len(p.Devices)), rings: make([]ring, len(p.Rings)),
+		deadlines: make([]deadline, OpRollback+1), unsettled: len(p.Devices),
+	}
+	m.retry.Attempts, m.retry.BusyLimit = min(m.retry.Attempts, 255), min(m.retry.BusyLimit, 255) // what a device can count
+	for i := range p.Contents {
+		m.reboots = m.reboots || contentReboots(&p.Contents[i])
+	}
+	shared := make(map[string]policy.Schedule)
+	for r := range p.Rings {
+		planned := &p.Rings[r]
+		m.rings[r].gate, m.rings[r].limit = planned.Gate.WithDefaults(), planned.MaxActive
+		windows, schedules := planned.Windows, make(map[string]policy.Schedule)
+		if len(windows) == 0 {
+			windows, schedules = p.Policy.Windows, shared
+		}
+		if err := m.addGroups(r, windows, schedules); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// addGroups parts the devices of a ring by their time zones. Schedules are made once for a zone: looking one up is slow.
+func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[string]policy.Schedule) error {
+	planned := &m.plan.Rings[r]
+	end := planned.First + planned.Count
+	zones := max(len(m.plan.Zones), 1)
+	if len(windows) == 0 {
+		zones = 1 // nobody looks at a clock
+	}
+	counts := make([]int, zones)
+	for i := planned.First; i < end; i++ {
+		m.dev[i].ring = uint8(r)
+		m.dev[i].op = OpInstall
+		counts[m.zone(i, zones)]++
+	}
+	all := make([]int32, planned.Count)
+	m.rings[r].groups[0] = len(m.groups)
+	where := make([]int, zones)
+	for z, n := range counts {
+		where[z] = -1
+		if n == 0 {
+			continue
+		}
+		g := group{ring: r, zone: uint16(z), members: all[:0:n]}
+		all = all[n:]
+		if len(windows) > 0 {
+			name := ""
+			if z < len(m.plan.Zones) {
+				name = m.plan.Zones[z]
+			}
+			s, known := schedules[name]
+			if !known {
+				var err error
+				if s, err = policy.NewSchedule(windows, name); err != nil {
+					return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
+				}
+				schedules[name] = s
+			}
+			g.schedule = s
+		}
+		where[z] = len(m.groups)
+		m.groups = append(m.groups, g)
+	}
+	for i := planned.First; i < end; i++ {
+		g := &m.groups[where[m.zone(i, zones)]]
+		g.members = append(g.members, int32(i))
+	}
+	m.rings[r].groups[1] = len(m.groups)
+	return nil
+}
+
+func (m *Machine) zone(i, zones int) int {
+	if zones == 1 {
+		return 0
+	}
+	return int(m.plan.Zone[i])
+}
+
+// Plan returns the plan that the machine carries out. It is not to be changed.
+func (m *Machine) Plan() *Plan { return m.plan }
+
+// Stage returns how far the rollout is.
+func (m *Machine) Stage() Stage { return m.stage }
+
+// Now returns the time of the last signal or replayed entry; zero before the first.
+func (m *Machine) Now() time.Time { return instant(m.now) }
+
+// Step decides what follows from s. It is, with [Machine.Apply], the only thing that changes a machine. An error means that
+// nothing was decided and nothing has changed.
+//
+// The host appends the events of the batch to its journal before it does any of the actions. If it cannot, the machine
+// is to be thrown away: it knows of things that a successor will not.
+func (m *Machine) Step(s Signal) (Batch, error) {
+	at := nanos(s.when())
+	if _, ok := s.(Begin); ok != (m.stage == StageUnknown) {
+		return Batch{}, fmt.Errorf("rollout: %s: %T: a rollout begins once, with Begin", m.plan.Key, s)
+	}
+	if at < m.now {
+		return Batch{}, fmt.Errorf("rollout: %s: %T at %s after %s: %w", m.plan.Key, s, s.when().UTC().Format(time.RFC3339Nano),
+			m.Now().Format(time.RFC3339Nano), ErrClock)
+	}
+	before := m.now
+	m.now = at
+	m.batch = Batch{At: instant(at)}
+	var err error
+	if m.stage.Final() {
+		err = m.after(s)
+	} else {
+		err = m.decide(s)
+	}
+	if err != nil {
+		m.now = before
+		return Batch{}, err
+	}
+	if !m.stage.Final() {
+		m.advance()
+	}
+	b := m.batch
+	m.batch = Batch{}
+	return b, nil
+}
+
+func (m *Machine) decide(s Signal) error {
+	switch s := s.(type) {
+	case Begin:
+		digest, err := m.plan.Digest()
+		if err != nil {
+			return err
+		}
+		m.emit(Began{Digest: digest, Engine: Engine})
+		m.emit(Staged{Stage: StageActive, Code: "begun", By: m.plan.By})
+	case Tick:
+	case Granted:
+		m.granted(s.Devices)
+	case Reported:
+		m.reported(s.Reports)
+	case Decided:
+		m.decided(s.Request, s.Decision)
+	case Commanded:
+		return m.commanded(s.Command)
+	case Seen:
+		m.seen(s.Devices)
+	case TakenOver:
+		m.emit(Adopted{By: s.By})
+	default:
+		return fmt.Errorf("rollout: %s: unknown signal %T", m.plan.Key, s)
+	}
+	return nil
+}
+
+// after handles a signal to a rollout that is over: a report is recorded, a quarantine can be released, the rest is ignored.
+func (m *Machine) after(s Signal) error {
+	switch s := s.(type) {
+	case Reported:
+		m.reported(s.Reports)
+	case TakenOver:
+	case Commanded:
+		if s.Command.Do != DoRelease {
+			return fmt.Errorf("rollout: %s: %s: %w", m.plan.Key, s.Command.Do, ErrFinal)
+		}
+		return m.commanded(s.Command)
+	}
+	return nil
+}
+
+// emit writes an event down, and lets it change the machine the same way as a replay does.
+func (m *Machine) emit(e Event) {
+	m.batch.Events = append(m.batch.Events, e)
+	m.apply(e)
+}
+
+// Pending yields the actions that were begun and are not answered: what a host does again after a restart, with the same
+// task IDs and request IDs.
+func (m *Machine) Pending() iter.Seq[Action] {
+	return func(yield func(Action) bool) {
+		if m.stage.Final() {
+			return
+		}
+		for r := range m.rings {
+			if m.rings[r].state == ringAsking && !yield(Ask{m.rings[r].request}) {
+				return
+			}
+		}
+		var run, stop []int32
+		for d := range m.dev {
+			if m.dev[d].state != running {
+				continue
+			}
+			run = append(run, int32(d))
+			if m.dev[d].flags&stopped != 0 {
+				stop = append(stop, int32(d))
+			}
+		}
+		if len(run) > 0 && !yield(Run{run}) {
+			return
+		}
+		if len(stop) > 0 {
+			yield(Stop{stop})
+		}
+	}
+}
+
+// Running yields the devices whose tasks are issued and have not ended, in their order.
+func (m *Machine) Running() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for d := range m.dev {
+			if m.dev[d].state == running && !yield(int32(d)) {
+				return
+			}
+		}
+	}
+}
+
+// Sessions yields the devices that this rollout has begun to work on and not let go of.
+func (m *Machine) Sessions() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for d := range m.dev {
+			if m.dev[d].flags&session != 0 && !yield(int32(d)) {
+				return
+			}
+		}
+	}
+}
+
+// Task returns the task that device d is at, and whether there is one that has not ended.
+func (m *Machine) Task(d int32) (Task, bool) {
+	if d < 0 || int(d) >= len(m.dev) || m.dev[d].state != running {
+		return Task{}, false
+	}
+	dev := &m.dev[d]
+	ring := m.plan.Rings[dev.ring].Name
+	t := Task{
+		ID:     NewTaskID(m.plan.Key, ring, m.plan.Devices[d], dev.op, dev.seq),
+		Handle: Handle{Device: d, Seq: dev.seq}, Rollout: m.plan.Key, Ring: ring, Op: dev.op,
+		Tenant: m.plan.TenantOf(int(d)), Device: m.plan.Devices[d],
+		Content: m.plan.Contents[m.plan.Content[d]], Absent: dev.flags&absent != 0,
+		Attempt: int(dev.tries), Issued: instant(dev.issued), StartBy: instant(dev.startBy), FinishBy: instant(dev.due),
+	}
+	if dev.op == OpInstall {
+		t.Attempt = int(dev.attempts)
+	}
+	if a := m.auxOf(d); a != nil {
+		t.Ref, t.BootID = a.ref, a.boot
+	}
+	return t, true
+}
+
+func (m *Machine) auxOf(d int32) *aux {
+	if i := m.dev[d].aux; i > 0 {
+		return &m.aux[i-1]
+	}
+	return nil
+}
+
+// setAux returns the place for what few devices have, making it if there is none.
+func (m *Machine) setAux(d int32) *aux {
+	if a := m.auxOf(d); a != nil {
+		return a
+	}
+	if n := len(m.auxFree); n > 0 {
+		m.dev[d].aux = m.auxFree[n-1]
+		m.auxFree = m.auxFree[:n-1]
+	} else {
+		m.aux = append(m.aux, aux{})
+		m.dev[d].aux = int32(len(m.aux))
+	}
+	return m.auxOf(d)
+}
+
+func (m *Machine) dropAux(d int32) {
+	if i := m.dev[d].aux; i > 0 {
+		m.aux[i-1] = aux{}
+		m.auxFree = append(m.auxFree, i)
+		m.dev[d].aux = 0
+	}
+}
+
+// Current returns the count of the task that device d is at, and whether there is one that has not ended.
+func (m *Machine) Current(d int32) (uint32, bool) {
+	if d < 0 || int(d) >= len(m.dev) {
+		return 0, false
+	}
+	return m.dev[d].seq, m.dev[d].state == running
+}
+
+// Requests yields the requests that wait for an answer.
+func (m *Machine) Requests() iter.Seq[policy.Request] {
+	return func(yield func(policy.Request) bool) {
+		if m.stage.Final() {
+			return
+		}
+		for r := range m.rings {
+			if m.rings[r].state == ringAsking && !yield(m.rings[r].request) {
+				return
+			}
+		}
+	}
+}
+
+// Waits says whether the rollout waits for an answer from outside: from a device or an approver.
+func (m *Machine) Waits() bool {
+	if m.active > 0 {
+		return true
+	}
+	for range m.Requests() {
+		return true
+	}
+	return false
+}
+
+// Adoptions returns how often the rollout was taken over.
+func (m *Machine) Adoptions() int { return m.adoptions }

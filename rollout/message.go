@@ -1,0 +1,382 @@
+package rollout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+)
+
+// A Message is a text for people as data: a code and its parameters, for a vendor to translate. String renders it in
+// English.
+type Message struct {
+	Code   string  `json:"code"`
+	Params []Param `json:"params,omitempty"`
+}
+
+// A Param is one named parameter of a [Message].
+type Param struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func message(code string, pairs ...string) Message {
+	m := Message{Code: code}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m.Params = append(m.Params, Param{pairs[i], pairs[i+1]})
+	}
+	return m
+}
+
+// Get returns the value of a parameter, "" if there is none of that name.
+func (m Message) Get(name string) string {
+	for _, p := range m.Params {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// english maps a code to its text. {name} stands for a parameter; a part in [brackets] is left out if one of its parameters
+// is empty.
+func english(code string) (string, bool) {
+	switch code {
+	case "began":
+		return "rollout begins, plan {digest}", true
+	case "adopted":
+		return "taken over by {by}", true
+	case "ring-asked":
+		return "ring {ring}: {by} asks leave for {devices}[ ({patches})]", true
+	case "ring-approved":
+		return "ring {ring}: approved by {by}[: {reason}]", true
+	case "ring-denied":
+		return "ring {ring}: denied by {by}[: {reason}]", true
+	case "ring-refused":
+		return "ring {ring}: answer of {by} does not count: {why}", true
+	case "ring-opened":
+		return "ring {ring} opens", true
+	case "ring-soaking":
+		return "ring {ring} soaks until {until}", true
+	case "ring-unsettled":
+		return "ring {ring} is open again", true
+	case "ring-held":
+		return "ring {ring} is held: {code}", true
+	case "gate-pass":
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed", true
+	case "gate-promoted":
+		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}]", true
+	case "gate-fail":
+		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})]", true
+	case "gate-open":
+		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})]", true
+	case "issued":
+		return "{op} {devices}", true
+	case "issued-absent":
+		return "verify {devices}, gone", true
+	case "succeeded":
+		return "{devices}: succeeded", true
+	case "report-failed":
+		return "{devices}: reported failed ({fault})[: {message}]", true
+	case "report":
+		return "{devices}: reported {phase}", true
+	case "late":
+		return "{devices}: late report, {phase}", true
+	case "timed-out":
+		return "{devices}: no answer in time", true
+	case "postponed":
+		return "{op} {devices} again at {until}[ ({fault})]", true
+	case "returned":
+		return "{devices}: seen again", true
+	case "lapsed":
+		return "{devices}: unreachable for too long to wait for", true
+	case "settled":
+		return "{devices}: {outcome}[ ({fault})][, {owes}]", true
+	case "stop-asked":
+		return "stop {devices}", true
+	case "undo-began":
+		return "roll back {devices}[, by {by}][: {reason}]", true
+	case "undo-refused":
+		return "{devices} not rolled back: {why}", true
+	case "quarantined":
+		return "quarantine {patches}[ on {device}]: {reason}", true
+	case "released":
+		return "{patch} released from quarantine by {by}[: {reason}]", true
+	case "staged":
+		return "rollout is {stage}[, by {by}][: {reason}]", true
+	case "wait-settled":
+		return "settled: {outcome}", true
+	case "wait-running":
+		return "{op} is running since {since}", true
+	case "wait-stage":
+		return "the rollout is {stage}", true
+	case "wait-ring":
+		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed", true
+	case "wait-approval":
+		return "ring {ring} waits for approval", true
+	case "wait-window":
+		return "the next window opens {at}", true
+	case "wait-retry":
+		return "{op} is tried again at {at}[ ({fault})]", true
+	case "wait-offline":
+		return "unreachable since {since}", true
+	case "wait-limit":
+		return "{active} of {limit} devices are being worked on[ in ring {ring}]", true
+	case "wait-held":
+		return "ring {ring} is held: {code}", true
+	case "wait-soaking":
+		return "ring {before} soaks until {until}", true
+	case "wait-holder":
+		return "rollout {rollout} is working on it", true
+	case "wait-turn":
+		return "its turn has come", true
+	case "unknown-device":
+		return "{device} is not in the plan", true
+	}
+	return "", false
+}
+
+// String renders m in English.
+func (m Message) String() string {
+	text, ok := english(m.Code)
+	if !ok {
+		return fmt.Sprintf("%s%v", m.Code, m.Params)
+	}
+	var b strings.Builder
+	for text != "" {
+		open := strings.IndexAny(text, "[{")
+		if open < 0 {
+			b.WriteString(text)
+			break
+		}
+		b.WriteString(text[:open])
+		closing := "}"
+		if text[open] == '[' {
+			closing = "]"
+		}
+		inner, rest, _ := strings.Cut(text[open+1:], closing)
+		text = rest
+		if closing == "}" {
+			b.WriteString(m.Get(inner))
+			continue
+		}
+		if filled, whole := m.fill(inner); whole {
+			b.WriteString(filled)
+		}
+	}
+	return b.String()
+}
+
+// fill puts parameters into an optional part, and says whether all of them have a value.
+func (m Message) fill(part string) (string, bool) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(part, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		v := m.Get(name)
+		if v == "" {
+			return "", false
+		}
+		b.WriteString(v)
+		part = after
+	}
+}
+
+// namesShown is how many devices or patches a message names before it counts.
+const namesShown = 5
+
+// Describe tells what an event says, in one message or more, for people who know the plan.
+func (p *Plan) Describe(e Event) []Message {
+	ring := func(r int) string {
+		if r < 0 || r >= len(p.Rings) {
+			return strconv.Itoa(r)
+		}
+		return p.Rings[r].Name
+	}
+	gate := func(code string, e Judged) Message {
+		return message(code, "ring", ring(e.Ring), "by", e.By, "reason", e.Reason, "succeeded", strconv.Itoa(e.Counts.Succeeded),
+			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator))
+	}
+	switch e := e.(type) {
+	case Began:
+		digest := string(e.Digest)
+		return []Message{message("began", "digest", digest[:min(len(digest), 19)])}
+	case Adopted:
+		return []Message{message("adopted", "by", e.By)}
+	case RingAsked:
+		by := e.Request.By
+		if by == "" {
+			by = "the rollout"
+		}
+		return []Message{message("ring-asked", "ring", ring(e.Ring), "by", by, "devices", count(e.Request.Devices, "device"),
+			"patches", some(e.Request.Patches), "digest", string(e.Request.Digest))}
+	case RingDecided:
+		code := "ring-" + e.Decision.Ruling.String()
+		if e.Refused != "" {
+			code = "ring-refused"
+		}
+		return []Message{message(code, "ring", ring(e.Ring), "by", e.Decision.By, "reason", e.Decision.Reason, "why", e.Refused)}
+	case RingOpened:
+		return []Message{message("ring-opened", "ring", ring(e.Ring))}
+	case RingSoaking:
+		return []Message{message("ring-soaking", "ring", ring(e.Ring), "until", clock(e.Until))}
+	case RingUnsettled:
+		return []Message{message("ring-unsettled", "ring", ring(e.Ring))}
+	case RingHeld:
+		return []Message{message("ring-held", "ring", ring(e.Ring), "code", e.Code)}
+	case Judged:
+		switch {
+		case e.Result == Pass && e.By != "":
+			return []Message{gate("gate-promoted", e)}
+		case e.Result == Pass:
+			return []Message{gate("gate-pass", e)}
+		case e.Result == Fail:
+			return []Message{gate("gate-fail", e)}
+		}
+		return []Message{gate("gate-open", e)}
+	case Issued:
+		code := "issued"
+		if e.Absent {
+			code = "issued-absent"
+		}
+		return []Message{message(code, "op", e.Op.String(), "devices", p.names(e.Devices))}
+	case Answered:
+		return p.reports(e.Reports, false)
+	case Late:
+		return p.reports(e.Reports, true)
+	case TimedOut:
+		return []Message{message("timed-out", "devices", p.names(e.Devices))}
+	case Postponed:
+		first := time.Time{}
+		for _, t := range e.Until {
+			if first.IsZero() || t.Before(first) {
+				first = t
+			}
+		}
+		fault := ""
+		if e.Fault != 0 {
+			fault = e.Fault.String()
+		}
+		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}
+	case Returned:
+		return []Message{message("returned", "devices", p.names(e.Devices))}
+	case Lapsed:
+		return []Message{message("lapsed", "devices", p.names(e.Devices))}
+	case DeviceSettled:
+		fault, owes := "", ""
+		if e.Fault != 0 {
+			fault = e.Fault.String()
+		}
+		if e.Owes {
+			owes = "a restart is owed"
+		}
+		return []Message{message("settled", "devices", p.names(e.Devices), "outcome", e.Outcome.String(), "fault", fault, "owes", owes)}
+	case StopAsked:
+		return []Message{message("stop-asked", "devices", p.names(e.Devices))}
+	case UndoBegan:
+		var ms []Message
+		if len(e.Devices) > 0 {
+			ms = append(ms, message("undo-began", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason, "scope", e.Scope))
+		}
+		if len(e.Refused) > 0 {
+			ms = append(ms, message("undo-refused", "devices", p.names(e.Refused), "why", e.Why))
+		}
+		return ms
+	case Quarantined:
+		return []Message{message("quarantined", "patches", some(e.Patches), "device", string(e.Device), "reason", e.Reason)}
+	case Released:
+		return []Message{message("released", "patch", string(e.Patch), "by", e.By, "reason", e.Reason)}
+	case Staged:
+		return []Message{message("staged", "stage", e.Stage.String(), "by", e.By, "reason", e.Reason, "code", e.Code)}
+	}
+	return []Message{message(fmt.Sprintf("%T", e))}
+}
+
+// reports tells of reports, those that say the same in one message.
+func (p *Plan) reports(rs []TaskReport, late bool) []Message {
+	type same struct {
+		report Report
+		ds     []int32
+	}
+	var groups []same
+	for i := range rs {
+		key := Report{Phase: rs[i].Phase, Fault: rs[i].Fault, Message: rs[i].Message}
+		at := -1
+		for g := range groups {
+			if groups[g].report == key {
+				at = g
+				break
+			}
+		}
+		if at < 0 {
+			groups = append(groups, same{report: key})
+			at = len(groups) - 1
+		}
+		groups[at].ds = append(groups[at].ds, rs[i].Device)
+	}
+	var ms []Message
+	for _, g := range groups {
+		code := "report"
+		switch {
+		case late:
+			code = "late"
+		case g.report.Phase == PhaseFailed:
+			code = "report-failed"
+		}
+		fault := g.report.Fault.String()
+		ms = append(ms, message(code, "devices", p.names(g.ds), "phase", g.report.Phase.String(), "fault", fault, "message", g.report.Message))
+	}
+	return ms
+}
+
+// names lists devices, or counts them when they are many.
+func (p *Plan) names(ds []int32) string {
+	if len(ds) > namesShown {
+		return count(len(ds), "device")
+	}
+	ids := make([]inventory.DeviceID, len(ds))
+	for i, d := range ds {
+		if d < 0 || int(d) >= len(p.Devices) {
+			ids[i] = inventory.DeviceID(fmt.Sprintf("device %d", d))
+			continue
+		}
+		ids[i] = p.Devices[d]
+	}
+	return join(ids)
+}
+
+func join[T ~string](ids []T) string {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		b.WriteString(string(id))
+	}
+	return b.String()
+}
+
+func some[T ~string](ids []T) string {
+	if len(ids) > namesShown {
+		return count(len(ids), "patch")
+	}
+	return join(ids)
+}
+
+func count(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "ch"):
+		return strconv.Itoa(n) + " " + what + "es"
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,89 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/patchflow/patchflow/policy"
+)
+
+// String prints p for a reviewer: who is changed, in which steps, and what stops it.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "rollout %s, policy %q", p.Key, p.Policy.Name)
+	if p.By != "" {
+		fmt.Fprintf(&b, ", asked for by %s", p.By)
+	}
+	fmt.Fprintf(&b, " on %s\n", p.At.UTC().Format("2006-01-02"))
+	for r := range p.Rings {
+		fmt.Fprintf(&b, "  %d. %s; gate: %s\n", r+1, p.DescribeRing(r), p.Rings[r].Gate)
+	}
+	patches := make(map[string]bool)
+	for i := range p.Contents {
+		for j := range p.Contents[i].Patches {
+			patches[string(p.Contents[i].Patches[j].ID)] = true
+		}
+	}
+	fmt.Fprintf(&b, "  content: %s in %s; %s; %s\n", count(len(patches), "patch"), count(len(p.Contents), "set"),
+		printReboot(p.Policy.Reboot.Mode), printRollback(p.Policy.Rollback.On))
+	return b.String()
+}
+
+// DescribeRing says in one line who ring r of the plan is, and when and how it is worked on.
+func (p *Plan) DescribeRing(r int) string {
+	var b strings.Builder
+	ring := &p.Rings[r]
+	fmt.Fprintf(&b, "%s: %s", ring.Name, count(ring.Count, "device"))
+	if ring.Approval {
+		b.WriteString(", after approval")
+	}
+	if ring.MaxActive > 0 {
+		fmt.Fprintf(&b, ", %d at once", ring.MaxActive)
+	}
+	windows := ring.Windows
+	if len(windows) == 0 {
+		windows = p.Policy.Windows
+	}
+	for i, w := range windows {
+		sep := " or "
+		if i == 0 {
+			sep = ", "
+		}
+		b.WriteString(sep + printWindow(w))
+	}
+	if len(ring.Merged) > 0 {
+		fmt.Fprintf(&b, ", with the gate of the empty %s", strings.Join(ring.Merged, " and "))
+	}
+	return b.String()
+}
+
+func printWindow(w policy.Window) string {
+	days, zone := "daily", "by their own clocks"
+	if w.Days != 0 {
+		days = w.Days.String()
+	}
+	if w.Zone != "" {
+		zone = w.Zone
+	}
+	return fmt.Sprintf("%s %s-%s %s", days, w.Start, w.End, zone)
+}
+
+func printReboot(m policy.RebootMode) string {
+	switch m {
+	case policy.RebootIfRequired:
+		return "restarts if required"
+	case policy.RebootAlways:
+		return "restarts always"
+	}
+	return "no restarts"
+}
+
+func printRollback(on policy.OnFail) string {
+	switch on {
+	case policy.FailRollsBackRing:
+		return "a failed gate rolls its ring back"
+	case policy.FailRollsBackAll:
+		return "a failed gate rolls everything back"
+	}
+	return "a failed gate halts"
+}

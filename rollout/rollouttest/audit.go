@@ -1,0 +1,248 @@
+package rollouttest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// An Auditor reads the events of one rollout and checks what must hold of them whatever happens. It keeps its own books, so
+// that it does not have to believe the machine.
+type Auditor struct {
+	plan    *rollout.Plan
+	retry   policy.Retry
+	devices []audited
+	passed  []bool
+	opened  []bool
+	stage   rollout.Stage
+	windows [][]policy.Schedule // by ring and zone
+	tasks   int
+}
+
+type audited struct {
+	running  bool
+	op       rollout.Op
+	seq      uint32
+	outcome  rollout.Outcome
+	undone   bool
+	taken    bool // rolled back once
+	attempts int
+	reboots  int
+}
+
+// NewAuditor makes the auditor of a plan.
+func NewAuditor(p *rollout.Plan) (*Auditor, error) {
+	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
+		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings))}
+	for r := range p.Rings {
+		windows := p.Rings[r].Windows
+		if len(windows) == 0 {
+			windows = p.Policy.Windows
+		}
+		var byZone []policy.Schedule
+		for z := range max(len(p.Zones), 1) {
+			zone := "UTC"
+			if z < len(p.Zones) {
+				zone = p.Zones[z]
+			}
+			s, err := policy.NewSchedule(windows, zone)
+			if err != nil {
+				return nil, err
+			}
+			byZone = append(byZone, s)
+		}
+		a.windows = append(a.windows, byZone)
+	}
+	return a, nil
+}
+
+// Tasks returns how many tasks were begun.
+func (a *Auditor) Tasks() int { return a.tasks }
+
+// Batch checks what one step has decided.
+func (a *Auditor) Batch(b rollout.Batch) error {
+	for i, e := range b.Events {
+		if err := a.event(b.At, e); err != nil {
+			return fmt.Errorf("event %d, %T %+v: %w", i+1, e, e, err)
+		}
+	}
+	return nil
+}
+
+func (a *Auditor) event(at time.Time, e rollout.Event) error {
+	switch e := e.(type) {
+	case rollout.Issued:
+		for _, d := range e.Devices {
+			if err := a.issued(at, d, &e); err != nil {
+				return fmt.Errorf("device %s: %w", a.plan.Devices[d], err)
+			}
+		}
+	case rollout.Answered:
+		for i := range e.Reports {
+			r := &e.Reports[i]
+			d := &a.devices[r.Device]
+			if !d.running || d.seq != r.Seq {
+				return fmt.Errorf("device %s: a report about task %d was accepted; running %v, task %d",
+					a.plan.Devices[r.Device], r.Seq, d.running, d.seq)
+			}
+			d.running = !r.Phase.Last()
+		}
+	case rollout.TimedOut:
+		return a.each(e.Devices, func(d *audited) error {
+			if !d.running {
+				return errors.New("timed out, and is at nothing")
+			}
+			d.running = false
+			return nil
+		})
+	case rollout.Postponed:
+		return a.each(e.Devices, func(d *audited) error {
+			if e.Op == rollout.OpInstall && !e.Spent && d.op == rollout.OpInstall {
+				d.attempts--
+			}
+			if d.running || d.outcome != rollout.Unsettled {
+				return fmt.Errorf("postponed; running %v, %s", d.running, d.outcome)
+			}
+			return nil
+		})
+	case rollout.DeviceSettled:
+		return a.each(e.Devices, func(d *audited) error {
+			if d.running || d.outcome != rollout.Unsettled {
+				return fmt.Errorf("settled; running %v, %s", d.running, d.outcome)
+			}
+			if e.Outcome == rollout.RolledBack && !d.undone {
+				return errors.New("rolled back, which nobody wanted")
+			}
+			d.outcome, d.undone = e.Outcome, false
+			d.taken = d.taken || e.Outcome == rollout.RolledBack
+			return nil
+		})
+	case rollout.UndoBegan:
+		return a.each(e.Devices, func(d *audited) error {
+			if d.seq == 0 {
+				return errors.New("rolled back, and nothing was begun there")
+			}
+			d.undone, d.outcome = true, rollout.Unsettled
+			return nil
+		})
+	case rollout.RingOpened:
+		a.opened[e.Ring] = true
+		if slices.Contains(a.passed[:e.Ring], false) {
+			return errors.New("a ring before it has not passed")
+		}
+	case rollout.Judged:
+		a.passed[e.Ring] = e.Result == rollout.Pass
+		if c := e.Counts; e.Result == rollout.Pass && e.By == "" && (c.Denominator == 0 || c.Sample == 0) {
+			return errors.New("a gate passed on nothing")
+		}
+	case rollout.Staged:
+		if a.stage.Final() {
+			return fmt.Errorf("the rollout is %s already", a.stage)
+		}
+		a.stage = e.Stage
+	}
+	return nil
+}
+
+func (a *Auditor) each(ds []int32, check func(*audited) error) error {
+	for _, d := range ds {
+		if err := check(&a.devices[d]); err != nil {
+			return fmt.Errorf("device %s: %w", a.plan.Devices[d], err)
+		}
+	}
+	return nil
+}
+
+// issued checks that a task may be begun.
+func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
+	d := &a.devices[i]
+	if d.running || d.outcome != rollout.Unsettled {
+		return fmt.Errorf("begun twice: running %v, %s", d.running, d.outcome)
+	}
+	if e.Op == rollout.OpReboot && a.stage != rollout.StageActive {
+		return fmt.Errorf("restarted while the rollout is %s", a.stage)
+	}
+	d.running, d.op = true, e.Op
+	d.seq++
+	a.tasks++
+	r := a.plan.RingOf(int(i))
+	switch e.Op {
+	case rollout.OpReboot:
+		d.reboots++
+	case rollout.OpRollback:
+		if !d.undone {
+			return errors.New("rolled back, which nobody wanted")
+		}
+	case rollout.OpInstall:
+		d.attempts++
+		switch {
+		case a.stage != rollout.StageActive:
+			return fmt.Errorf("installed while the rollout is %s", a.stage)
+		case !a.opened[r], slices.Contains(a.passed[:r], false):
+			return errors.New("installed before its turn")
+		case d.undone || d.taken:
+			return errors.New("installed after it was rolled back")
+		case d.attempts > a.retry.Attempts:
+			return fmt.Errorf("attempt %d of %d", d.attempts, a.retry.Attempts)
+		case !a.windows[r][a.plan.Zone[i]].Open(at):
+			return errors.New("installed outside its window")
+		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
+			return errors.New("issued when it is too late to begin")
+		}
+	}
+	return nil
+}
+
+// Machine compares the books with what the machine says of itself.
+func (a *Auditor) Machine(m *rollout.Machine) error {
+	s := m.Status()
+	if s.Stage != a.stage {
+		return fmt.Errorf("stage %s, want %s", s.Stage, a.stage)
+	}
+	active, pending := make([]int, len(a.plan.Rings)), 0
+	for d := range m.Sessions() {
+		active[a.plan.RingOf(int(d))]++
+	}
+	total := 0
+	for r := range a.plan.Rings {
+		planned, ring := &a.plan.Rings[r], &s.Rings[r]
+		outcomes := make(map[rollout.Outcome]int)
+		for i := planned.First; i < planned.First+planned.Count; i++ {
+			d, got := &a.devices[i], m.Device(i)
+			if got.Outcome != d.outcome || got.Running != d.running {
+				return fmt.Errorf("device %s: %+v, want %s, running %v", a.plan.Devices[i], got, d.outcome, d.running)
+			}
+			if d.outcome == rollout.Unsettled {
+				pending++
+			} else {
+				outcomes[d.outcome]++
+			}
+		}
+		for _, o := range rollout.Outcomes() {
+			if ring.Outcomes[o] != outcomes[o] {
+				return fmt.Errorf("ring %s: %d devices %s, a recount finds %d", ring.Name, ring.Outcomes[o], o, outcomes[o])
+			}
+		}
+		if ring.Counts.Active != active[r] {
+			return fmt.Errorf("ring %s: %d active, a recount finds %d", ring.Name, ring.Counts.Active, active[r])
+		}
+		if planned.MaxActive > 0 && active[r] > planned.MaxActive {
+			return fmt.Errorf("ring %s: %d devices at once, the limit is %d", ring.Name, active[r], planned.MaxActive)
+		}
+		total += active[r]
+	}
+	if limit := a.plan.Policy.MaxActive; limit > 0 && total > limit {
+		return fmt.Errorf("%d devices at once, the limit is %d", total, limit)
+	}
+	if s.Active != total || s.Pending != pending {
+		return fmt.Errorf("%d active, %d pending; a recount finds %d and %d", s.Active, s.Pending, total, pending)
+	}
+	if s.Stage.Final() && (pending > 0 || total > 0) {
+		return fmt.Errorf("%s, with %d devices pending and %d active", s.Stage, pending, total)
+	}
+	return nil
+}

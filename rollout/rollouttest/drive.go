@@ -1,0 +1,531 @@
+package rollouttest
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// DriveConfig says how [Drive] behaves. Its zero value is a host that never fails.
+type DriveConfig struct {
+	Seed uint64 // for what is drawn here
+
+	CrashEvery int           // throw all machines away after every so many entries, and replay; 0 means never
+	LoseEvery  int           // of so many steps one is not written down: the machines are thrown away; 0 means never
+	Twice      bool          // bring every report twice
+	Late       time.Duration // bring every report again after so long; 0 means never
+	Single     bool          // bring reports of one instant one by one, in any order, instead of together
+	Tick       time.Duration // tick so often, whether it matters or not; 0 means only when it matters
+	Seen       bool          // tell when a device that was unreachable is back
+	Limit      int           // of the agenda
+
+	Shadow bool          // compare with replayed machines after every step, as stories do; slow
+	For    time.Duration // give up after so long; 0 means 200 days
+
+	// Person is asked from time to time, with a number that grows, and when nothing happens by itself any more: it may give a
+	// command. Refused commands do no harm. Nil means that nobody does anything before the rollouts rest; then they are cancelled.
+	Person func(n int, resting bool, m *rollout.Machine) (rollout.Command, bool)
+}
+
+// A Result is how one rollout of a [Drive] ended.
+type Result struct {
+	Stage    rollout.Stage
+	Outcomes map[inventory.DeviceID]rollout.Outcome
+	Ended    time.Time
+	Steps    int // signals
+	Tasks    int
+	Entries  [][]byte
+	Machine  *rollout.Machine
+}
+
+// Drive is a whole host in virtual time: it carries plans out on a fleet, under one agenda, with a journal in memory, and
+// checks after every step what must hold ([Auditor]): that nothing is begun twice, lost, out of turn, outside its window
+// or beyond a limit, that counts are right, that time matters only in the future, that every rollout ends, and that a replayed
+// machine is like the live one. It returns the results in the order of the plans.
+func Drive(f *Fleet, cfg DriveConfig, plans ...rollout.Plan) ([]Result, error) {
+	d := &driver{cfg: cfg, fleet: f, runs: make([]*driven, len(plans))}
+	if d.cfg.For == 0 {
+		d.cfg.For = 200 * 24 * time.Hour
+	}
+	for i := range plans {
+		tape, err := newTape(plans[i])
+		if err != nil {
+			return nil, err
+		}
+		audit, err := NewAuditor(&tape.plan)
+		if err != nil {
+			return nil, err
+		}
+		d.runs[i] = &driven{tape: tape, audit: audit}
+		if d.now.Before(plans[i].At) {
+			d.now = plans[i].At
+		}
+	}
+	err := d.drive()
+	var results []Result
+	for _, r := range d.runs {
+		m := r.tape.live
+		res := Result{Stage: m.Stage(), Outcomes: make(map[inventory.DeviceID]rollout.Outcome), Ended: m.Now(), Steps: r.steps,
+			Tasks: r.audit.Tasks(), Entries: r.tape.entries, Machine: m}
+		for i, id := range r.tape.plan.Devices {
+			res.Outcomes[id] = m.Device(i).Outcome
+		}
+		results = append(results, res)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", d.now.Format(time.DateTime), err)
+	}
+	return results, err
+}
+
+type driver struct {
+	cfg    DriveConfig
+	fleet  *Fleet
+	now    time.Time
+	runs   []*driven
+	agenda *rollout.Agenda
+	queue  mail
+	order  int
+	asked  int
+	steps  int
+}
+
+type driven struct {
+	tape  *tape
+	audit *Auditor
+	steps int
+	asks  []policy.Request
+}
+
+// mail is what will reach the host, by time.
+type mail []letter
+
+type letter struct {
+	at     time.Time
+	order  uint64
+	run    int
+	report rollout.TaskReport
+	seen   bool // no report: the device was heard of
+}
+
+func (q mail) Len() int { return len(q) }
+func (q mail) Less(i, j int) bool {
+	return q[i].at.Before(q[j].at) || q[i].at.Equal(q[j].at) && q[i].order < q[j].order
+}
+func (q mail) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push implements [heap.Interface].
+func (q *mail) Push(x any) { *q = append(*q, x.(letter)) }
+
+// Pop implements [heap.Interface].
+func (q *mail) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+func (d *driver) post(l letter) {
+	d.order++
+	l.order = uint64(d.order)
+	if d.cfg.Single {
+		l.order = mix(d.cfg.Seed, d.order, "order")
+	}
+	heap.Push(&d.queue, l)
+}
+
+func (d *driver) drive() error {
+	end := d.now.Add(d.cfg.For)
+	d.newAgenda()
+	for i, r := range d.runs {
+		for len(r.tape.entries) == 0 { // again if the step was lost with its host
+			if err := d.step(i, rollout.Begin{At: d.now}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	for resting := 0; ; {
+		if err := d.instant(); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(d.runs, func(r *driven) bool { return !r.tape.live.Stage().Final() }) && len(d.queue) == 0 {
+			return d.finished()
+		}
+		if d.now.After(end) {
+			return fmt.Errorf("not over after %s: %s", d.cfg.For, d.why())
+		}
+		next, ok := d.next()
+		if ok {
+			resting = 0
+			d.now = next
+			if err := d.tick(); err != nil {
+				return err
+			}
+			continue
+		}
+		resting++
+		if resting > 20 {
+			return fmt.Errorf("it rests and does not end: %s", d.why())
+		}
+		d.now = d.now.Add(time.Hour)
+		if err := d.persons(true, resting > 10); err != nil {
+			return err
+		}
+	}
+}
+
+// next is the next instant at which something happens.
+func (d *driver) next() (time.Time, bool) {
+	var next time.Time
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, r := range d.runs {
+		if at, ok := r.tape.live.Next(); ok {
+			sooner(at)
+		}
+	}
+	if len(d.queue) > 0 {
+		sooner(d.queue[0].at)
+	}
+	if next.IsZero() {
+		return next, false
+	}
+	if d.cfg.Tick > 0 && next.Sub(d.now) > d.cfg.Tick {
+		next = d.now.Add(d.cfg.Tick)
+	}
+	if next.Before(d.now) {
+		next = d.now
+	}
+	return next, true
+}
+
+// tick tells everybody the time, and checks that time matters only in the future then.
+func (d *driver) tick() error {
+	for i, r := range d.runs {
+		if err := d.step(i, rollout.Tick{At: d.now}, nil); err != nil {
+			return err
+		}
+		if next, ok := r.tape.live.Next(); ok && !next.After(d.now) && d.cfg.LoseEvery == 0 {
+			return fmt.Errorf("%s: Next is %s, although a tick changes nothing any more", r.tape.plan.Key, next)
+		}
+	}
+	return nil
+}
+
+// instant does everything that happens now.
+func (d *driver) instant() error {
+	for round := 0; ; round++ {
+		if round > 10000 {
+			return fmt.Errorf("this instant does not end: %s", d.why())
+		}
+		if err := d.persons(false, false); err != nil {
+			return err
+		}
+		did, err := d.deliver()
+		if err != nil {
+			return err
+		}
+		granted, err := d.grant()
+		if err != nil {
+			return err
+		}
+		answered, err := d.answer()
+		if err != nil {
+			return err
+		}
+		if !did && !granted && !answered {
+			return nil
+		}
+	}
+}
+
+// deliver brings the reports that are due.
+func (d *driver) deliver() (bool, error) {
+	var due []letter
+	for len(d.queue) > 0 && !d.queue[0].at.After(d.now) {
+		due = append(due, heap.Pop(&d.queue).(letter))
+		if d.cfg.Single {
+			break
+		}
+	}
+	for i := range d.runs {
+		var reports []rollout.TaskReport
+		var seen []int32
+		for _, l := range due {
+			switch {
+			case l.run != i:
+			case l.seen:
+				seen = append(seen, l.report.Device)
+			default:
+				reports = append(reports, l.report)
+			}
+		}
+		if len(reports) > 0 {
+			if err := d.step(i, rollout.Reported{At: d.now, Reports: reports}, nil); err != nil {
+				return true, err
+			}
+			if d.cfg.Twice {
+				if err := d.step(i, rollout.Reported{At: d.now, Reports: slices.Clone(reports)}, nil); err != nil {
+					return true, err
+				}
+			}
+		}
+		if len(seen) > 0 {
+			if err := d.step(i, rollout.Seen{At: d.now, Devices: seen}, nil); err != nil {
+				return true, err
+			}
+		}
+	}
+	return len(due) > 0, nil
+}
+
+func (d *driver) grant() (bool, error) {
+	did := false
+	for i, r := range d.runs {
+		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
+			did = true
+			if err := d.step(i, rollout.Granted{At: d.now, Devices: g}, g); err != nil {
+				return true, err
+			}
+		}
+	}
+	return did, nil
+}
+
+// answer approves what is asked for.
+func (d *driver) answer() (bool, error) {
+	did := false
+	for i, r := range d.runs {
+		asks := r.asks
+		r.asks = nil
+		for _, q := range asks {
+			did = true
+			decision := policy.Decision{Ruling: policy.Approved, By: "hans", Digest: q.Digest, At: d.now}
+			if err := d.step(i, rollout.Decided{At: d.now, Request: q.ID, Decision: decision}, nil); err != nil {
+				return true, err
+			}
+		}
+	}
+	return did, nil
+}
+
+// persons lets people give commands. With last the rollouts are cancelled.
+func (d *driver) persons(resting, last bool) error {
+	for i, r := range d.runs {
+		m := r.tape.live
+		if m.Stage().Final() || m.Stage() == rollout.StageUnknown {
+			continue
+		}
+		cancel := rollout.Command{Do: rollout.DoCancel, By: "inge", Reason: "nothing happens any more"}
+		c, ok := cancel, resting
+		if d.cfg.Person != nil && !last {
+			d.asked++
+			c, ok = d.cfg.Person(d.asked, resting, m)
+		}
+		if !ok {
+			continue
+		}
+		if err := d.step(i, rollout.Commanded{At: d.now, Command: c}, nil); err != nil && !errors.Is(err, rollout.ErrCommand) {
+			return err
+		}
+	}
+	return nil
+}
+
+// step gives a signal to a rollout: decide, write down, act.
+func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
+	r := d.runs[i]
+	r.steps++
+	d.steps++
+	if d.cfg.LoseEvery > 0 && mix(d.cfg.Seed, d.steps, "lose")%uint64(d.cfg.LoseEvery) == 0 {
+		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) {
+			return err
+		}
+		return d.crash() // and with it what was decided
+	}
+	b, err := d.decide(r, s)
+	if err != nil {
+		return fmt.Errorf("%s: %T: %w", r.tape.plan.Key, s, err)
+	}
+	if err := r.audit.Batch(b); err != nil {
+		return fmt.Errorf("%s: %T: %w", r.tape.plan.Key, s, err)
+	}
+	if err := r.audit.Machine(r.tape.live); err != nil {
+		return fmt.Errorf("%s: after %T: %w", r.tape.plan.Key, s, err)
+	}
+	d.agenda.Note(r.tape.live, b, granted)
+	for _, a := range b.Actions {
+		d.act(i, a)
+	}
+	if d.cfg.CrashEvery > 0 && !b.Empty() && len(r.tape.entries)%d.cfg.CrashEvery == 0 {
+		return d.crash()
+	}
+	return nil
+}
+
+func (d *driver) decide(r *driven, s rollout.Signal) (rollout.Batch, error) {
+	if d.cfg.Shadow {
+		b, err := r.tape.step(s)
+		if n := len(r.tape.shadows); n > 3 {
+			r.tape.shadows = r.tape.shadows[n-3:]
+		}
+		return b, err
+	}
+	b, err := r.tape.live.Step(s)
+	if err == nil && !b.Empty() {
+		r.tape.entries = append(r.tape.entries, rollout.EncodeBatch(nil, b))
+	}
+	return b, err
+}
+
+// crash throws everything away but the journals and the fleet, and begins again from them.
+func (d *driver) crash() error {
+	late := d.queue
+	d.queue = nil
+	for _, l := range late {
+		if !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
+			d.post(l)
+		}
+	}
+	for _, r := range d.runs {
+		r.asks = nil
+		if len(r.tape.entries) == 0 {
+			m, err := rollout.NewMachine(r.tape.plan)
+			if err != nil {
+				return err
+			}
+			r.tape.live = m
+			continue
+		}
+		at := r.tape.live.Now()
+		before := viewOf(r.tape.live, at)
+		lost := d.cfg.LoseEvery > 0
+		m, _, err := rollout.Replay(r.tape.plan, sequence(r.tape.entries))
+		if err != nil {
+			return err
+		}
+		r.tape.live = m
+		if lost {
+			continue
+		}
+		b, err := m.Step(rollout.Tick{At: at})
+		if err == nil && !b.Empty() {
+			err = errors.New("a host that asks again must not learn anything new")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: a replayed machine decides more at the same instant: %q, %w", r.tape.plan.Key, lines(b.Events), err)
+		}
+		if err := before.same(viewOf(m, at)); err != nil {
+			return fmt.Errorf("%s: a replayed machine differs: %w", r.tape.plan.Key, err)
+		}
+	}
+	d.newAgenda()
+	for i, r := range d.runs {
+		for a := range r.tape.live.Pending() {
+			d.act(i, a)
+		}
+	}
+	return nil
+}
+
+func (d *driver) newAgenda() {
+	d.agenda = &rollout.Agenda{Limit: d.cfg.Limit}
+	for _, r := range d.runs {
+		if !r.tape.live.Stage().Final() {
+			d.agenda.Add(r.tape.live)
+		}
+	}
+}
+
+func (d *driver) act(i int, a rollout.Action) {
+	m := d.runs[i].tape.live
+	switch a := a.(type) {
+	case rollout.Ask:
+		d.runs[i].asks = append(d.runs[i].asks, a.Request)
+	case rollout.Run:
+		for _, dev := range a.Devices {
+			if t, ok := m.Task(dev); ok {
+				d.reply(i, t, d.fleet.Begin(t, d.now))
+			}
+		}
+	case rollout.Stop:
+		for _, dev := range a.Devices {
+			if t, ok := m.Task(dev); ok {
+				if answer, stopped := d.fleet.Stop(t, d.now); stopped {
+					d.reply(i, t, answer)
+				}
+			}
+		}
+	}
+}
+
+func (d *driver) reply(i int, t rollout.Task, a Answer) {
+	if a.Lost {
+		return
+	}
+	at := a.At
+	if at.Before(d.now) {
+		at = d.now
+	}
+	l := letter{at: at, run: i, report: rollout.TaskReport{Handle: t.Handle, Report: a.Report}}
+	d.post(l)
+	if d.cfg.Late > 0 {
+		l.at = at.Add(d.cfg.Late)
+		d.post(l)
+	}
+	if online, back := d.fleet.Online(t.Device, d.now); d.cfg.Seen && !online {
+		d.post(letter{at: back, run: i, report: rollout.TaskReport{Handle: t.Handle}, seen: true})
+	}
+}
+
+// finished checks the end against the truth.
+func (d *driver) finished() error {
+	if faults := d.fleet.Faults(); len(faults) > 0 {
+		return errors.New(faults[0])
+	}
+	for _, r := range d.runs {
+		p := &r.tape.plan
+		for i, id := range p.Devices {
+			has := d.fleet.Has(id, p.Contents[p.Content[i]])
+			switch o := r.tape.live.Device(i).Outcome; o {
+			case rollout.Succeeded, rollout.AlreadyInstalled:
+				if !has {
+					return fmt.Errorf("%s: device %s: %s, and the content is not there", p.Key, id, o)
+				}
+			case rollout.RolledBack:
+				if has {
+					return fmt.Errorf("%s: device %s: %s, and the content is there", p.Key, id, o)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// why says why nothing ends.
+func (d *driver) why() string {
+	s := ""
+	for _, r := range d.runs {
+		m := r.tape.live
+		s += fmt.Sprintf("%s is %s", r.tape.plan.Key, m.Stage())
+		for _, ring := range m.Status().Rings {
+			s += fmt.Sprintf("; ring %s %s %s %+v", ring.Name, ring.State, ring.Held, ring.Counts)
+		}
+		for i, id := range r.tape.plan.Devices {
+			if m.Device(i).Outcome == rollout.Unsettled {
+				x := m.Explain(id, d.now)
+				s += fmt.Sprintf("; %s: %+v %v", id, m.Device(i), x.Reasons)
+				break
+			}
+		}
+	}
+	return s
+}

@@ -1,0 +1,344 @@
+package rollouttest_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+	"github.com/patchflow/patchflow/rollout/rollouttest"
+)
+
+// seeds returns how many seeds a test runs: the short number, or many more with PATCHFLOW_LONG=1.
+func seeds(short int) uint64 {
+	if os.Getenv("PATCHFLOW_LONG") != "" {
+		return uint64(short) * 50
+	}
+	return uint64(short)
+}
+
+// dice draws numbers that depend only on the seed (splitmix64).
+type dice uint64
+
+func (d *dice) upTo(n int) int {
+	*d += 0x9e3779b97f4a7c15
+	x := uint64(*d)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return int((x ^ x>>31) % uint64(n))
+}
+
+func (d *dice) chance(percent int) bool { return d.upTo(100) < percent }
+
+func pick[T any](d *dice, of ...T) T { return of[d.upTo(len(of))] }
+
+func hours(n int) policy.Duration { return policy.Duration(time.Duration(n) * time.Hour) }
+
+func randomGate(d *dice) policy.Gate {
+	g := policy.Gate{
+		Denominator: pick(d, policy.Assigned, policy.Reached, policy.Settled),
+		MaxFailed:   pick[policy.Share](d, 0, 1000, 2500, 5000),
+		MinSample:   d.upTo(3),
+		Soak:        pick(d, 0, 0, hours(2), hours(24)),
+		Manual:      d.chance(5),
+		OnTimeout:   pick(d, policy.TimeoutHolds, policy.TimeoutFails),
+	}
+	if d.chance(30) {
+		g.MinSuccess = pick[policy.Share](d, 5000, 8000)
+	}
+	if d.chance(20) {
+		g.MinCoverage = 5000
+	}
+	if d.chance(30) {
+		g.Timeout = hours(4 + d.upTo(200))
+	}
+	return g
+}
+
+func randomWindow(d *dice) policy.Window {
+	w := policy.Window{Start: policy.Clock(60 * d.upTo(24)), End: policy.Clock(60 * d.upTo(24))}
+	if d.chance(30) {
+		w.Days = policy.DaysOf(time.Weekday(d.upTo(7)), time.Weekday(d.upTo(7)))
+	}
+	if d.chance(20) {
+		w.Zone = "Asia/Tokyo"
+	}
+	return w
+}
+
+func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan {
+	t.Helper()
+	pol := policy.Policy{Name: "random", MaxActive: pick(d, 0, 0, 1, 5)}
+	rings := 1 + d.upTo(4)
+	for r := range rings {
+		ring := policy.Ring{Name: fmt.Sprintf("r%d", r), Share: policy.Share(500 + d.upTo(2000)), Approval: d.chance(20),
+			MaxActive: pick(d, 0, 0, 1, 2), Gate: randomGate(d)}
+		if r == rings-1 {
+			ring.Share, ring.Rest = 0, true
+		}
+		if d.chance(20) {
+			ring.Windows = []policy.Window{randomWindow(d)}
+		}
+		pol.Rings = append(pol.Rings, ring)
+	}
+	if d.chance(40) {
+		pol.Windows = []policy.Window{randomWindow(d), randomWindow(d)}
+	}
+	pol.Retry = policy.Retry{Attempts: 1 + d.upTo(4), Backoff: policy.Duration(5+d.upTo(60)) * policy.Duration(time.Minute), BusyLimit: 1 + d.upTo(4),
+		OfflineEvery: hours(1 + d.upTo(12)), Grace: hours(2 + d.upTo(48)), Timeout: hours(2)}
+	pol.Reboot.Mode = pick(d, policy.RebootNever, policy.RebootIfRequired, policy.RebootAlways)
+	pol.Reboot.Timeout = hours(1)
+	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
+	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
+		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}
+	for c := range 1 + d.upTo(2) {
+		p := rollout.Pinned{ID: patch.ID(fmt.Sprintf("%s:p%d", id, c)), Reversal: pick(d, patch.ReversalReinstall, patch.ReversalReinstall, patch.ReversalNone),
+			Exploited: pick(d, patch.No, patch.No, patch.Yes), Reboot: pick(d, patch.RebootUnknown, patch.RebootAlways)}
+		in.Contents = append(in.Contents, rollout.Content{Patches: []rollout.Pinned{p}})
+	}
+	for i := range devices {
+		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
+			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}
+		if d.chance(10) {
+			target.Ring = int16(d.upTo(rings))
+		}
+		in.Targets = append(in.Targets, target)
+	}
+	p, err := rollout.NewPlan(in)
+	require.NoError(t, err)
+	return p
+}
+
+func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttest.FleetConfig {
+	cfg := rollouttest.FleetConfig{
+		Seed: seed, Broken: pick[policy.Share](d, 0, 0, 500, 3000), Had: pick[policy.Share](d, 0, 1000, 9000), Useless: pick[policy.Share](d, 0, 500),
+		Transient: pick[policy.Share](d, 0, 1000, 4000), Busy: pick[policy.Share](d, 0, 1000), Lie: pick[policy.Share](d, 0, 1000),
+		Restart: 5000, Lost: pick[policy.Share](d, 0, 0, 2000), MinLatency: time.Minute,
+		MaxLatency: time.Duration(2+d.upTo(50)) * time.Minute, Calm: start.AddDate(0, 0, 30),
+	}
+	if offline {
+		cfg.Offline = pick[policy.Share](d, 0, 2000, 7000)
+		cfg.OfflineFor = time.Duration(1+d.upTo(40)) * time.Hour
+	}
+	return cfg
+}
+
+// person is somebody who now and then gives a random command, and who sees to it that a rollout that rests goes on.
+func person(seed uint64, m *rollout.Machine, n int, resting bool) (rollout.Command, bool) {
+	d := dice(seed*1000003 + uint64(n))
+	if !resting && !d.chance(4) {
+		return rollout.Command{}, false
+	}
+	p := m.Plan()
+	c := rollout.Command{By: "inge", Reason: "random", Force: d.chance(30), Ring: p.Rings[d.upTo(len(p.Rings))].Name,
+		Device: p.Devices[d.upTo(len(p.Devices))], Patch: p.Contents[0].Patches[0].ID}
+	c.Do = rollout.Do(1 + d.upTo(int(rollout.DoRelease)))
+	switch {
+	case c.Do == rollout.DoCancel && d.chance(90):
+		c.Do = rollout.DoPromote
+	case m.Stage() == rollout.StagePaused || m.Stage() == rollout.StageHalted && d.chance(50):
+		c.Do = rollout.DoResume
+	}
+	return c, true
+}
+
+func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
+	t.Parallel()
+	var steps, tasks int
+	began := time.Now()
+	stages := make(map[rollout.Stage]int)
+	outcomes := make(map[rollout.Outcome]int)
+	for seed := range seeds(600) {
+		d := dice(seed)
+		n := 1 + d.upTo(25)
+		plans := []rollout.Plan{randomPlan(t, &d, "q1", n)}
+		if d.chance(30) {
+			plans = append(plans, randomPlan(t, &d, "q2", 1+d.upTo(25)))
+		}
+		fleet := rollouttest.NewFleet(randomFleet(&d, seed, plans[0].At, true))
+		cfg := rollouttest.DriveConfig{Seed: seed, Twice: d.chance(30), Single: d.chance(30), Seen: d.chance(70), Limit: pick(&d, 0, 0, 3)}
+		switch d.upTo(4) {
+		case 0:
+			cfg.CrashEvery = 1 + d.upTo(5)
+		case 1:
+			cfg.LoseEvery = 3 + d.upTo(20)
+		case 2:
+			cfg.Shadow = n < 10 && d.chance(30)
+		}
+		if d.chance(20) {
+			cfg.Late = time.Duration(13+d.upTo(48)) * time.Hour
+		}
+		if d.chance(10) {
+			cfg.Tick = 17 * time.Minute
+		}
+		if d.chance(60) {
+			cfg.Person = func(n int, resting bool, m *rollout.Machine) (rollout.Command, bool) {
+				return person(seed, m, n, resting)
+			}
+		}
+		results, err := rollouttest.Drive(fleet, cfg, plans...)
+		require.NoError(t, err, "seed %d: %+v", seed, cfg)
+		for _, r := range results {
+			steps, tasks = steps+r.Steps, tasks+r.Tasks
+			stages[r.Stage]++
+			for _, o := range r.Outcomes {
+				outcomes[o]++
+			}
+		}
+	}
+	took := time.Since(began)
+	t.Logf("%d steps and %d tasks in %s: %.0f tasks/s; %v; %v", steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
+	for _, o := range rollout.Outcomes()[1:] {
+		require.NotZero(t, outcomes[o], "no device was ever %s: the simulation misses something", o)
+	}
+}
+
+// What must not matter does not matter: hosts that crash, reports that come twice, ticks that nobody needs.
+func TestVariationsEndAlike(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(120) {
+		d := dice(seed + 1e6)
+		plan := randomPlan(t, &d, "q1", 1+d.upTo(20))
+		fleet := randomFleet(&d, seed, plan.At, false)
+		run := func(cfg rollouttest.DriveConfig) rollouttest.Result {
+			cfg.Seed = seed
+			r, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plan)
+			require.NoError(t, err, "seed %d: %+v", seed, cfg)
+			return r[0]
+		}
+		want := run(rollouttest.DriveConfig{})
+		for name, cfg := range map[string]rollouttest.DriveConfig{
+			"nothing":                 {},
+			"a crash after each step": {CrashEvery: 1},
+			"every report twice":      {Twice: true},
+			"every report again":      {Late: 30 * time.Hour},
+			"small ticks":             {Tick: 3*time.Hour + 13*time.Minute},
+			"shadows":                 {Shadow: seed%10 == 0},
+		} {
+			got := run(cfg)
+			require.Equal(t, want.Stage, got.Stage, "seed %d: %s", seed, name)
+			if diff := cmp.Diff(want.Outcomes, got.Outcomes); diff != "" {
+				t.Fatalf("seed %d: %s (-want +got):\n%s", seed, name, diff)
+			}
+		}
+	}
+}
+
+// A patch that breaks every device touches no more of them than its first ring works on at once.
+func TestABrokenPatchTouchesTheFirstRingOnly(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(40) {
+		d := dice(seed + 2e6)
+		plan := randomPlan(t, &d, "q1", 10+d.upTo(200))
+		plan.Policy.Rollback.On = policy.FailHolds
+		fleet := rollouttest.NewFleet(rollouttest.FleetConfig{Seed: seed, Broken: 10000, MinLatency: time.Minute, MaxLatency: time.Hour})
+		r, err := rollouttest.Drive(fleet, rollouttest.DriveConfig{}, plan)
+		require.NoError(t, err, "seed %d", seed)
+		for i, id := range plan.Devices {
+			if plan.RingOf(i) > 0 {
+				require.Equal(t, rollout.Cancelled, r[0].Outcomes[id], "seed %d: device %s of ring %d", seed, id, plan.RingOf(i))
+			}
+		}
+	}
+}
+
+func ExampleDrive() {
+	plan, err := rollout.NewPlan(rollout.PlanInput{
+		Key: rollout.Key{Tenant: "acme", ID: "q1"}, At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
+		Policy:   policy.Policy{Rings: []policy.Ring{{Name: "canary", Share: 1000, Gate: policy.Gate{Soak: policy.Duration(24 * time.Hour)}}, {Name: "broad", Rest: true}}},
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "p1"}}}},
+		Targets:  slices.Collect(targets(20)),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fleet := rollouttest.NewFleet(rollouttest.FleetConfig{Seed: 1, MinLatency: time.Minute, MaxLatency: time.Hour})
+	results, err := rollouttest.Drive(fleet, rollouttest.DriveConfig{CrashEvery: 1}, plan)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(results[0].Stage, "after", results[0].Tasks, "tasks")
+	counts := make(map[rollout.Outcome]int)
+	for _, o := range results[0].Outcomes {
+		counts[o]++
+	}
+	for _, o := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Println(counts[o], o)
+	}
+	// Output:
+	// done after 40 tasks
+	// 20 succeeded
+}
+
+func targets(n int) func(func(rollout.Target) bool) {
+	return func(yield func(rollout.Target) bool) {
+		for i := range n {
+			if !yield(rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare}) {
+				return
+			}
+		}
+	}
+}
+
+// Tasks per second, with all checks but without crashes.
+func BenchmarkDrive(b *testing.B) {
+	plan, err := rollout.NewPlan(rollout.PlanInput{
+		Key: rollout.Key{Tenant: "acme", ID: "q1"}, At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
+		Policy:   policy.Policy{Rings: []policy.Ring{{Name: "canary", Share: 1000}, {Name: "broad", Rest: true, MaxActive: 50}}},
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "p1"}}}},
+		Targets:  slices.Collect(targets(500)),
+	})
+	require.NoError(b, err)
+	tasks := 0
+	for b.Loop() {
+		r, err := rollouttest.Drive(rollouttest.NewFleet(rollouttest.FleetConfig{Seed: 1, MinLatency: time.Minute, MaxLatency: time.Hour}), rollouttest.DriveConfig{}, plan)
+		require.NoError(b, err)
+		tasks += r[0].Tasks
+	}
+	b.ReportMetric(float64(tasks)/b.Elapsed().Seconds(), "tasks/s")
+}
+
+func ExampleFleet() {
+	fleet := rollouttest.NewFleet(rollouttest.FleetConfig{Seed: 1, Broken: 10000, MinLatency: time.Minute})
+	now := time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC)
+	task := rollout.Task{ID: "acme:q1/canary/ada/install/1", Device: "ada", Op: rollout.OpInstall,
+		Content: rollout.Content{Patches: []rollout.Pinned{{ID: "p1"}}}}
+	first := fleet.Begin(task, now)
+	again := fleet.Begin(task, now.Add(time.Hour)) // the same task is done once
+	fmt.Println(first.Report.Phase, first.Report.Fault, first.At.Format(time.TimeOnly), again.At.Format(time.TimeOnly))
+	// Output: failed permanent 09:01:00 09:01:00
+}
+
+func ExampleAuditor() {
+	plan, err := rollout.NewPlan(rollout.PlanInput{
+		Key: rollout.Key{Tenant: "acme", ID: "q1"}, Policy: policy.Policy{Rings: []policy.Ring{{Name: "all", Rest: true}}},
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "p1"}}}}, Targets: []rollout.Target{{Device: "ada", Ring: rollout.ByShare}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	audit, err := rollouttest.NewAuditor(&plan)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// A host that begins a device before its ring is open is found out.
+	err = audit.Batch(rollout.Batch{Events: []rollout.Event{
+		rollout.Staged{Stage: rollout.StageActive},
+		rollout.Issued{Op: rollout.OpInstall, Devices: []int32{0}},
+	}})
+	fmt.Println(err != nil, audit.Tasks())
+	// Output: true 1
+}

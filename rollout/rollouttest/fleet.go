@@ -1,0 +1,224 @@
+package rollouttest
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// FleetConfig says what goes wrong in a [Fleet], and how often. Its zero value is a fleet in which everything goes well and
+// takes no time.
+type FleetConfig struct {
+	Seed uint64
+
+	Broken    policy.Share // of the devices: every installation fails for good
+	Had       policy.Share // of the devices: they have everything already
+	Useless   policy.Share // of the devices: what is offered is not for them
+	Transient policy.Share // of the tasks: fail, and may go well the next time
+	Busy      policy.Share // of the installations: find the device busy
+	Lie       policy.Share // of the installations: are told to have succeeded, and did nothing
+	Restart   policy.Share // of the installations: want a restart
+	Lost      policy.Share // of the tasks: are done, and nobody hears of it
+
+	Offline    policy.Share  // of the time: a device cannot be reached
+	OfflineFor time.Duration // for how long at a stretch; 0 means 6h
+
+	MinLatency, MaxLatency time.Duration // how long tasks take
+
+	// Calm is when devices begin to behave: nothing is transient, busy, lost or offline any more. Zero means never.
+	Calm time.Time
+}
+
+// A Fleet simulates devices for tests of hosts. What a task comes to depends on the seed, the device, the operation and the
+// task's number, and on nothing else, but for the times at which a device is offline. It remembers every task by its ID: one
+// that is begun twice is done once. It is not safe for concurrent use.
+type Fleet struct {
+	cfg     FleetConfig
+	devices map[inventory.DeviceID]*fleetDevice
+	tasks   map[rollout.TaskID]*Answer
+	faults  []string
+}
+
+type fleetDevice struct {
+	has  map[patch.ID]bool
+	boot int
+	free time.Time // until when it is at something
+	last rollout.TaskID
+	runs int // installations that changed something
+}
+
+// An Answer is what becomes of a task.
+type Answer struct {
+	Report rollout.Report
+	At     time.Time // when it is known
+	Lost   bool      // nobody will ever hear of it
+
+	task   rollout.Task
+	before map[patch.ID]bool // what the device had, to be restored if the task is stopped
+}
+
+// NewFleet makes a fleet. Devices need not be declared: each is there when its first task comes.
+func NewFleet(cfg FleetConfig) *Fleet {
+	if cfg.OfflineFor == 0 {
+		cfg.OfflineFor = 6 * time.Hour
+	}
+	return &Fleet{cfg: cfg, devices: make(map[inventory.DeviceID]*fleetDevice), tasks: make(map[rollout.TaskID]*Answer)}
+}
+
+// draw says whether something with this chance happens. It is the same for the same words.
+func (f *Fleet) draw(chance policy.Share, words ...any) bool {
+	return chance > 0 && f.number(words...)%10000 < uint64(chance)
+}
+
+func (f *Fleet) number(words ...any) uint64 { return mix(f.cfg.Seed, words...) }
+
+// mix hashes words: FNV-1a, finished as splitmix64 is (Steele, Lea, Flood 2014), since the low bits of FNV alone are poor.
+func mix(seed uint64, words ...any) uint64 {
+	h := fnv.New64a()
+	for _, w := range append([]any{seed}, words...) {
+		fmt.Fprintf(h, "%v\x00", w)
+	}
+	x := h.Sum64()
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func (f *Fleet) device(d inventory.DeviceID, content *rollout.Content) *fleetDevice {
+	dev, ok := f.devices[d]
+	if !ok {
+		dev = &fleetDevice{has: make(map[patch.ID]bool), boot: 1}
+		f.devices[d] = dev
+		if f.draw(f.cfg.Had, d, "had") {
+			for i := range content.Patches {
+				dev.has[content.Patches[i].ID] = true
+			}
+		}
+	}
+	return dev
+}
+
+func (f *Fleet) calm(at time.Time) bool { return !f.cfg.Calm.IsZero() && !at.Before(f.cfg.Calm) }
+
+// Online says whether a device can be reached, and, if it cannot, when that may be otherwise.
+func (f *Fleet) Online(d inventory.DeviceID, at time.Time) (bool, time.Time) {
+	stretch := at.Truncate(f.cfg.OfflineFor)
+	if f.calm(at) || !f.draw(f.cfg.Offline, d, "offline", stretch.Unix()) {
+		return true, time.Time{}
+	}
+	return false, stretch.Add(f.cfg.OfflineFor)
+}
+
+// Begin begins a task, or returns how one of that ID that was begun before stands.
+func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
+	if a, ok := f.tasks[t.ID]; ok {
+		return *a
+	}
+	dev := f.device(t.Device, &t.Content)
+	if now.Before(dev.free) {
+		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
+	}
+	took := f.cfg.MinLatency
+	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 {
+		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
+	}
+	a := &Answer{At: now.Add(took), task: t, before: make(map[patch.ID]bool)}
+	for id := range dev.has {
+		a.before[id] = true
+	}
+	calm := f.calm(now)
+	online, _ := f.Online(t.Device, now)
+	switch {
+	case !t.StartBy.IsZero() && !now.Before(t.StartBy):
+		a.Report, a.At = failed(patch.Busy), now
+	case !online:
+		a.Report, a.At = failed(patch.Unreachable), now
+	case !calm && f.draw(f.cfg.Transient, t.Device, t.Op, t.Handle.Seq, "transient"):
+		a.Report = failed(patch.Transient)
+	default:
+		a.Report = f.do(dev, &t, calm)
+	}
+	a.Lost = !calm && f.draw(f.cfg.Lost, t.Device, t.Op, t.Handle.Seq, "lost")
+	dev.free, dev.last = a.At, t.ID
+	f.tasks[t.ID] = a
+	return *a
+}
+
+func failed(fault patch.Fault) rollout.Report {
+	return rollout.Report{Phase: rollout.PhaseFailed, Fault: fault}
+}
+
+// do lets a task change its device.
+func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report {
+	ok := rollout.Report{Phase: rollout.PhaseSucceeded}
+	missing := func(id patch.ID) bool { return !dev.has[id] }
+	ids := t.Content.IDs()
+	switch t.Op {
+	case rollout.OpInstall:
+		switch {
+		case !slices.ContainsFunc(ids, missing):
+			return failed(patch.AlreadyInstalled)
+		case f.draw(f.cfg.Useless, t.Device, "useless"):
+			if f.draw(5000, t.Device, "newer") {
+				return failed(patch.Superseded)
+			}
+			return failed(patch.NotApplicable)
+		case f.draw(f.cfg.Broken, t.Device, "broken"):
+			return failed(patch.Permanent)
+		case !calm && f.draw(f.cfg.Busy, t.Device, t.Handle.Seq, "busy"):
+			return failed(patch.Busy)
+		case !calm && f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, "lie"):
+			return ok
+		}
+		dev.runs++
+		for _, id := range ids {
+			dev.has[id] = true
+		}
+		ok.Reboot = patch.TriOf(f.draw(f.cfg.Restart, t.Device, "restart"))
+	case rollout.OpRollback:
+		for _, id := range ids {
+			delete(dev.has, id)
+		}
+	case rollout.OpReboot:
+		dev.boot++
+	case rollout.OpVerify:
+		present := func(id patch.ID) bool { return dev.has[id] }
+		if t.Absent && slices.ContainsFunc(ids, present) || !t.Absent && slices.ContainsFunc(ids, missing) {
+			return failed(patch.NoFault)
+		}
+	}
+	ok.BootID = fmt.Sprintf("boot-%d", dev.boot)
+	return ok
+}
+
+// Stop asks that a task be stopped; half of those that are still running are, and have done nothing then.
+func (f *Fleet) Stop(t rollout.Task, now time.Time) (Answer, bool) {
+	a, ok := f.tasks[t.ID]
+	if !ok || !now.Before(a.At) || !f.draw(5000, t.ID, "stop") {
+		return Answer{}, false
+	}
+	dev := f.devices[t.Device]
+	dev.has = make(map[patch.ID]bool)
+	for id := range a.before {
+		dev.has[id] = true
+	}
+	a.Report, a.At, dev.free = rollout.Report{Phase: rollout.PhaseStopped}, now, now
+	return *a, true
+}
+
+// Has says what is true: whether a device has everything in a content.
+func (f *Fleet) Has(d inventory.DeviceID, c rollout.Content) bool {
+	dev := f.device(d, &c)
+	return !slices.ContainsFunc(c.IDs(), func(id patch.ID) bool { return !dev.has[id] })
+}
+
+// Faults tells what a host did to the fleet that it must not do: two tasks of one device at once.
+func (f *Fleet) Faults() []string { return f.faults }

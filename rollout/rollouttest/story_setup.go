@@ -1,0 +1,300 @@
+package rollouttest
+
+import (
+	"cmp"
+	"encoding"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/patchflow/patchflow/internal/script"
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// A scene is what a story says before it starts a rollout. It stays as it is for the next one, but a ring after a start
+// begins a new list of rings.
+type scene struct {
+	policy  policy.Policy
+	limit   int // of the agenda
+	patches []rollout.Pinned
+	devices []sceneDevice
+	played  bool
+}
+
+type sceneDevice struct {
+	name    string
+	zone    string
+	patches []string
+	ring    int16
+}
+
+// setup carries out a command that sets the scene, and says whether c is one.
+func (s *scene) setup(c *script.Command) (bool, error) {
+	switch c.Name {
+	case "ring":
+		// ring canary devices=ada,bob share=10% rest min=1 approval maxactive=2 window="sat,sun 22:00-04:00 Europe/Oslo; mon 01:00-02:00"
+		//     denominator=reached minsuccess=90% maxfailed=10% minsample=3 coverage=80% soak=24h manual timeout=72h on-timeout=fail
+		return true, s.ring(c)
+	case "policy":
+		// policy attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
+		//     reboot=if-required reboot-timeout=30m on-fail=rollout irreversible=yes maxactive=10 window="..." limit=3 (of the agenda)
+		return true, c.Each(s.option)
+	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
+		return true, s.patch(c)
+	case "device": // device eve zone=Europe/Oslo patches=p1,p2: a device by share, or more about one that a ring names
+		return true, s.device(c)
+	case "devices": // devices 20: as many devices by share, called d1 to d20
+		n, err := strconv.Atoi(arg(c, 0))
+		for i := range n {
+			s.devices = append(s.devices, sceneDevice{name: fmt.Sprintf("d%d", i+1), ring: rollout.ByShare})
+		}
+		return true, err
+	}
+	return false, nil
+}
+
+func text(to encoding.TextUnmarshaler, value string) error { return to.UnmarshalText([]byte(value)) }
+
+func number(to *int, value string) error {
+	n, err := strconv.Atoi(value)
+	*to = n
+	return err
+}
+
+func (s *scene) option(key, value string) error {
+	p := &s.policy
+	switch key {
+	case "attempts":
+		return number(&p.Retry.Attempts, value)
+	case "backoff":
+		return text(&p.Retry.Backoff, value)
+	case "max-backoff":
+		return text(&p.Retry.MaxBackoff, value)
+	case "busy-every":
+		return text(&p.Retry.BusyEvery, value)
+	case "busy-limit":
+		return number(&p.Retry.BusyLimit, value)
+	case "offline-every":
+		return text(&p.Retry.OfflineEvery, value)
+	case "grace":
+		return text(&p.Retry.Grace, value)
+	case "timeout":
+		return text(&p.Retry.Timeout, value)
+	case "reboot":
+		return text(&p.Reboot.Mode, value)
+	case "reboot-timeout":
+		return text(&p.Reboot.Timeout, value)
+	case "on-fail":
+		return text(&p.Rollback.On, value)
+	case "irreversible":
+		p.Rollback.Irreversible = value == "yes"
+	case "maxactive":
+		return number(&p.MaxActive, value)
+	case "limit":
+		return number(&s.limit, value)
+	case "window":
+		return windows(&p.Windows, value)
+	default:
+		return fmt.Errorf("unknown option %q", key)
+	}
+	return nil
+}
+
+// windows reads "sat,sun 22:00-04:00 Europe/Oslo; daily 01:00-02:00".
+func windows(to *[]policy.Window, value string) error {
+	for w := range strings.SplitSeq(value, ";") {
+		fields := strings.Fields(w)
+		if len(fields) < 2 || len(fields) > 3 {
+			return fmt.Errorf("window %q: want days, hours and perhaps a zone", w)
+		}
+		var window policy.Window
+		if fields[0] != "daily" {
+			if err := text(&window.Days, fields[0]); err != nil {
+				return err
+			}
+		}
+		from, end, _ := strings.Cut(fields[1], "-")
+		if err := text(&window.Start, from); err != nil {
+			return err
+		}
+		if err := text(&window.End, end); err != nil {
+			return err
+		}
+		if len(fields) == 3 {
+			window.Zone = fields[2]
+		}
+		*to = append(*to, window)
+	}
+	return nil
+}
+
+func (s *scene) ring(c *script.Command) error {
+	if s.played {
+		s.policy.Rings, s.devices, s.played = nil, nil, false
+	}
+	ring := policy.Ring{Rest: c.Flag("rest"), Approval: c.Flag("approval")}
+	ring.Gate.Manual = c.Flag("manual")
+	ring.Name = arg(c, 0)
+	index := int16(len(s.policy.Rings))
+	g := &ring.Gate
+	err := c.Each(func(key, value string) error {
+		switch key {
+		case "devices":
+			for name := range strings.SplitSeq(value, ",") {
+				d, _ := s.find(name)
+				d.ring = index
+			}
+		case "share":
+			return text(&ring.Share, value)
+		case "min":
+			return number(&ring.MinDevices, value)
+		case "maxactive":
+			return number(&ring.MaxActive, value)
+		case "window":
+			return windows(&ring.Windows, value)
+		case "denominator":
+			return text(&g.Denominator, value)
+		case "minsuccess":
+			return text(&g.MinSuccess, value)
+		case "maxfailed":
+			return text(&g.MaxFailed, value)
+		case "minsample":
+			return number(&g.MinSample, value)
+		case "coverage":
+			return text(&g.MinCoverage, value)
+		case "soak":
+			return text(&g.Soak, value)
+		case "timeout":
+			return text(&g.Timeout, value)
+		case "on-timeout":
+			return text(&g.OnTimeout, value)
+		default:
+			return fmt.Errorf("unknown option %q", key)
+		}
+		return nil
+	})
+	s.policy.Rings = append(s.policy.Rings, ring)
+	return err
+}
+
+// find returns the device of that name, made if there is none, and whether it was there.
+func (s *scene) find(name string) (*sceneDevice, bool) {
+	for i := range s.devices {
+		if s.devices[i].name == name {
+			return &s.devices[i], true
+		}
+	}
+	s.devices = append(s.devices, sceneDevice{name: name, ring: rollout.ByShare})
+	return &s.devices[len(s.devices)-1], false
+}
+
+func (s *scene) device(c *script.Command) error {
+	d, _ := s.find(arg(c, 0))
+	return c.Each(func(key, value string) error {
+		switch key {
+		case "zone":
+			d.zone = value
+		case "patches":
+			d.patches = strings.Split(value, ",")
+		default:
+			return fmt.Errorf("unknown option %q", key)
+		}
+		return nil
+	})
+}
+
+func (s *scene) patch(c *script.Command) error {
+	p := rollout.Pinned{Reversal: patch.ReversalReinstall, Exploited: patch.No}
+	if c.Flag("exploited") {
+		p.Exploited = patch.Yes
+	}
+	p.ID = patch.ID(arg(c, 0))
+	err := c.Each(func(key, value string) error {
+		switch key {
+		case "reversal":
+			return text(&p.Reversal, value)
+		case "reboot":
+			return text(&p.Reboot, value)
+		}
+		return fmt.Errorf("unknown option %q", key)
+	})
+	s.patches = append(s.patches, p)
+	return err
+}
+
+// plan makes the plan of a rollout.
+func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
+	s.played = true
+	if len(s.patches) == 0 {
+		s.patches = []rollout.Pinned{{ID: "p1", Reversal: patch.ReversalReinstall, Exploited: patch.No}}
+	}
+	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: rollout.ID(arg(c, 0))}, By: "olga", At: now, Zones: []string{"UTC"}}
+	var names, patches []string
+	err := c.Each(func(key, value string) error {
+		switch key {
+		case "by":
+			in.By = value
+		case "salt":
+			in.Salt = value
+		case "devices":
+			names = strings.Split(value, ",")
+		case "patches":
+			patches = strings.Split(value, ",")
+		default:
+			return s.option(key, value)
+		}
+		return nil
+	})
+	if err != nil {
+		return rollout.Plan{}, err
+	}
+	in.Policy = s.policy
+	in.Policy.Rings = slices.Clone(s.policy.Rings)
+	for i := range s.devices {
+		d := &s.devices[i]
+		if names != nil && !slices.Contains(names, d.name) {
+			continue
+		}
+		zone := cmp.Or(d.zone, "UTC")
+		z := slices.Index(in.Zones, zone)
+		if z < 0 {
+			z = len(in.Zones)
+			in.Zones = append(in.Zones, zone)
+		}
+		want := patches
+		if d.patches != nil {
+			want = d.patches
+		}
+		n, err := s.content(&in, want)
+		if err != nil {
+			return rollout.Plan{}, err
+		}
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Ring: d.ring, Zone: uint16(z)})
+	}
+	return rollout.NewPlan(in)
+}
+
+// content returns the number of the content that holds these patches; none means all.
+func (s *scene) content(in *rollout.PlanInput, names []string) (uint32, error) {
+	var content rollout.Content
+	for i := range s.patches {
+		if names == nil || slices.Contains(names, string(s.patches[i].ID)) {
+			content.Patches = append(content.Patches, s.patches[i])
+		}
+	}
+	if names != nil && len(content.Patches) != len(names) {
+		return 0, fmt.Errorf("no such patches: %s", strings.Join(names, ", "))
+	}
+	for i := range in.Contents {
+		if slices.Equal(in.Contents[i].IDs(), content.IDs()) {
+			return uint32(i), nil
+		}
+	}
+	in.Contents = append(in.Contents, content)
+	return uint32(len(in.Contents) - 1), nil
+}

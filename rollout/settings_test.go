@@ -1,0 +1,196 @@
+package rollout
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+const hour = policy.Duration(time.Hour)
+
+// trace carries a plan of 20 devices out until it ends or three days have gone by, and tells what was decided: a line for
+// each message, with the hours since the beginning. Devices answer as told; nil is no answer.
+func trace(t *testing.T, in PlanInput, answer func(Task) *Report) string {
+	t.Helper()
+	p, err := NewPlan(in)
+	if err != nil {
+		return "no plan: " + err.Error()
+	}
+	m, err := NewMachine(p)
+	require.NoError(t, err)
+	var b strings.Builder
+	now, end := in.At, in.At.Add(72*time.Hour)
+	most := 0
+	step := func(s Signal) {
+		batch, err := m.Step(s)
+		require.NoError(t, err)
+		most = max(most, len(slices.Collect(m.Running())))
+		for _, e := range batch.Events {
+			for _, msg := range p.Describe(e) {
+				fmt.Fprintf(&b, "%gh %s\n", now.Sub(in.At).Hours(), msg)
+			}
+		}
+	}
+	step(Begin{now})
+	for !m.Stage().Final() {
+		if g := m.Wanted(now, 0); len(g) > 0 {
+			step(Granted{now, g})
+			continue
+		}
+		var reports []TaskReport
+		for d := range m.Running() {
+			task, _ := m.Task(d)
+			if r := answer(task); r != nil {
+				reports = append(reports, TaskReport{task.Handle, *r})
+			}
+		}
+		if len(reports) > 0 {
+			step(Reported{now, reports})
+			continue
+		}
+		next, ok := m.Next()
+		if !ok || next.After(end) {
+			break
+		}
+		now = next
+		step(Tick{now})
+	}
+	fmt.Fprintf(&b, "at most %d at once\n", most)
+	return b.String()
+}
+
+func fine(Task) *Report { return &Report{Phase: PhaseSucceeded} }
+
+// failing lets installations on the first n devices of the plan's order fail.
+func failing(n int32, f patch.Fault) func(Task) *Report {
+	return func(t Task) *Report {
+		if t.Op == OpInstall && t.Handle.Device < n {
+			return &Report{Phase: PhaseFailed, Fault: f}
+		}
+		return fine(t)
+	}
+}
+
+func owing(t Task) *Report {
+	if t.Op == OpInstall {
+		return &Report{Phase: PhaseSucceeded, Reboot: patch.Yes}
+	}
+	return fine(t)
+}
+
+func silentOn(op Op) func(Task) *Report {
+	return func(t Task) *Report {
+		if t.Op == op && t.Handle.Device == 0 {
+			return nil
+		}
+		return fine(t)
+	}
+}
+
+// Every setting that the engine obeys is here, with a case in which it changes what is decided. The fields are enumerated by
+// reflection, so that a new one without a case fails.
+func TestEverySettingChangesBehaviour(t *testing.T) {
+	type testCase struct {
+		base   func(*policy.Policy) // what both runs share
+		change func(*policy.Policy)
+		answer func(Task) *Report
+		input  func(*PlanInput)
+		want   string // in the trace with the change, and not in the one without
+	}
+	tolerant := func(p *policy.Policy) { p.Rings[0].Gate.MaxFailed = 5000 }
+	cases := map[string]testCase{
+		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
+		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
+
+		"Ring.Name":       {change: func(p *policy.Policy) { p.Rings[0].Name = "other" }, want: "ring other opens"},
+		"Ring.Share":      {change: func(p *policy.Policy) { p.Rings[0].Share = 1000 }, want: "gate of ring first: pass, 2 of 2"},
+		"Ring.Rest":       {change: func(p *policy.Policy) { p.Rings[1].Rest = false }, want: "belong to no ring"},
+		"Ring.MinDevices": {change: func(p *policy.Policy) { p.Rings[0].MinDevices = 9 }, want: "gate of ring first: pass, 9 of 9"},
+		"Ring.Approval":   {change: func(p *policy.Policy) { p.Rings[0].Approval = true }, want: "asks leave"},
+		"Ring.MaxActive":  {change: func(p *policy.Policy) { p.Rings[1].MaxActive = 4 }, want: "at most 5 at once"},
+		"Ring.Windows": {change: func(p *policy.Policy) {
+			p.Rings[1].Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
+		}, want: "\n11h install"},
+
+		"Gate.Denominator": {answer: func(t Task) *Report {
+			if t.Op == OpInstall && t.Handle.Device == 0 {
+				return &Report{Phase: PhaseFailed, Fault: patch.Unreachable}
+			}
+			return fine(t)
+		}, base: func(p *policy.Policy) { p.Retry.Grace = 2 * hour }, change: func(p *policy.Policy) { p.Rings[0].Gate.Denominator = policy.Reached },
+			want: "gate of ring first: pass, 4 of 4"},
+		"Gate.MinSuccess": {answer: failing(1, patch.Permanent), base: tolerant, change: func(p *policy.Policy) { p.Rings[0].Gate.MinSuccess = 9000 }, want: "ring first is held: inconclusive"},
+		"Gate.MaxFailed":  {answer: failing(1, patch.Permanent), change: tolerant, want: "gate of ring first: pass, 4 of 5"},
+		"Gate.MinSample":  {change: func(p *policy.Policy) { p.Rings[0].Gate.MinSample = 6 }, want: "ring first is held: inconclusive"},
+		"Gate.MinCoverage": {answer: failing(2, patch.Unreachable), base: func(p *policy.Policy) {
+			p.Rings[0].Gate.MinSuccess, p.Rings[0].Gate.MaxFailed, p.Retry.Grace = 5000, 5000, 2*hour
+		},
+			change: func(p *policy.Policy) { p.Rings[0].Gate.MinCoverage = 9000 }, want: "ring first is held: inconclusive"},
+		"Gate.Soak":    {change: func(p *policy.Policy) { p.Rings[0].Gate.Soak = 24 * hour }, want: "24h gate of ring first: pass"},
+		"Gate.Manual":  {change: func(p *policy.Policy) { p.Rings[0].Gate.Manual = true }, want: "ring first is held: manual"},
+		"Gate.Timeout": {answer: silentOn(OpInstall), base: func(p *policy.Policy) { p.Retry.Timeout = 50 * hour }, change: func(p *policy.Policy) { p.Rings[0].Gate.Timeout = 5 * hour }, want: "5h ring first is held: timeout"},
+		"Gate.OnTimeout": {answer: silentOn(OpInstall), base: func(p *policy.Policy) { p.Retry.Timeout, p.Rings[0].Gate.Timeout = 50*hour, 5*hour },
+			change: func(p *policy.Policy) { p.Rings[0].Gate.OnTimeout = policy.TimeoutFails }, want: "5h gate of ring first: fail"},
+
+		"Retry.Attempts":     {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Attempts = 1 }, want: "\n0h gate of ring first: fail"},
+		"Retry.Backoff":      {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, want: "again at 2026-03-02 14:"},
+		"Retry.MaxBackoff":   {answer: failing(1, patch.Transient), base: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, change: func(p *policy.Policy) { p.Retry.MaxBackoff = 5 * hour }, want: "again at 2026-03-02 19:"},
+		"Retry.BusyEvery":    {answer: failing(1, patch.Busy), change: func(p *policy.Policy) { p.Retry.BusyEvery = 2 * hour }, want: "2h install"},
+		"Retry.BusyLimit":    {answer: failing(1, patch.Busy), change: func(p *policy.Policy) { p.Retry.BusyLimit, p.Retry.Attempts = 2, 1 }, want: "0.16666666666666666h gate of ring first: fail"},
+		"Retry.OfflineEvery": {answer: failing(1, patch.Unreachable), change: func(p *policy.Policy) { p.Retry.OfflineEvery = 7 * hour }, want: "again at 2026-03-02 16:00 UTC (unreachable)\n0h verify"},
+		"Retry.Grace":        {answer: failing(1, patch.Unreachable), change: func(p *policy.Policy) { p.Retry.Grace = 3 * hour }, want: "\n3h dev-15: unreachable for too long"},
+		"Retry.Timeout":      {answer: silentOn(OpInstall), change: func(p *policy.Policy) { p.Retry.Timeout = 2 * hour }, want: "2h verify"},
+
+		"Reboot.Mode": {answer: owing, change: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired }, want: "reboot dev-"},
+		"Reboot.Timeout": {answer: func(t Task) *Report {
+			if t.Op == OpReboot {
+				return nil
+			}
+			return owing(t)
+		}, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired }, change: func(p *policy.Policy) { p.Reboot.Timeout = 2 * hour }, want: "\n2h verify"},
+
+		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
+		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
+			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
+	}
+	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
+	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Ring.Gate", "Ring.Devices"}
+	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.",
+		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback."} {
+		for i := range typ.NumField() {
+			name := prefix + typ.Field(i).Name
+			_, ok := cases[name]
+			require.True(t, ok || slices.Contains(elsewhere, name), "the setting %s has no case here", name)
+		}
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if c.answer == nil {
+				c.answer = fine
+			}
+			run := func(changes ...func(*policy.Policy)) string {
+				in := input(20, share("first", 2500), policy.Ring{Name: "second", Rest: true})
+				in.Contents[0].Patches[0].Reversal = patch.ReversalReinstall
+				if c.input != nil {
+					c.input(&in)
+				}
+				for _, change := range changes {
+					if change != nil {
+						change(&in.Policy)
+					}
+				}
+				return trace(t, in, c.answer)
+			}
+			require.NotContains(t, run(c.base), c.want)
+			require.Contains(t, run(c.base, c.change), c.want)
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package rollout
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+)
+
+// granted begins what was wanted.
+func (m *Machine) granted(devices []int32) {
+	if m.stage == StageEnding {
+		return
+	}
+	m.bins.reset()
+	inRing := make([]int, len(m.rings))
+	total := 0
+	for _, d := range devices {
+		if d < 0 || int(d) >= len(m.dev) {
+			continue
+		}
+		dev := &m.dev[d]
+		if dev.state != waiting || dev.flags&(session|picked) != 0 || dev.due > m.now {
+			continue
+		}
+		r := &m.rings[dev.ring]
+		if m.full(r, total, inRing[dev.ring]) {
+			continue
+		}
+		var startBy int64
+		switch dev.op {
+		case OpRollback:
+		case OpInstall:
+			g := m.groupOf(d)
+			if m.stage != StageActive || !r.state.opened() || !g.open(m.now) {
+				continue
+			}
+			startBy = g.to
+		case OpReboot, OpVerify:
+			if m.stage != StageActive {
+				continue
+			}
+		default:
+			continue
+		}
+		total++
+		inRing[dev.ring]++
+		m.bins.add(bin{what: toIssue, op: dev.op, startBy: startBy}, d)
+		dev.flags |= picked
+	}
+	m.flush()
+}
+
+// full says whether no more devices of r may be worked on, with so many about to be begun.
+func (m *Machine) full(r *ring, total, inRing int) bool {
+	limit := m.plan.Policy.MaxActive
+	if limit > 0 && m.active+total >= limit {
+		return true
+	}
+	return r.limit > 0 && r.active+inRing >= r.limit
+}
+
+func (s ringState) opened() bool { return s >= ringOpen && s != ringFailed }
+
+func (m *Machine) groupOf(d int32) *group {
+	r := &m.rings[m.dev[d].ring]
+	groups := m.groups[r.groups[0]:r.groups[1]]
+	if len(groups) == 1 {
+		return &groups[0]
+	}
+	i, _ := slices.BinarySearchFunc(groups, m.plan.Zone[d], func(g group, z uint16) int { return int(g.zone) - int(z) })
+	return &groups[i]
+}
+
+// open says whether work may begin in g at now, and remembers the opening.
+func (g *group) open(now int64) bool {
+	if !g.known || now < g.asked || g.to != 0 && now >= g.to {
+		g.asked, g.known = now, true
+		g.from, g.to = math.MaxInt64, 0 // it never opens
+		if from, to := g.schedule.Next(time.Unix(0, now).UTC()); !from.IsZero() {
+			g.from, g.to = from.UnixNano(), nanos(to)
+		}
+	}
+	return now >= g.from
+}
+
+// Wanted returns up to max devices that the rollout would begin to work on now, rollbacks first, then ring by ring in
+// the order of the plan; max 0 means all. It decides nothing: the host brings back what it grants as [Granted].
+func (m *Machine) Wanted(now time.Time, max int) []int32 { return m.wanted(now, max, nil) }
+
+// wanted leaves out devices that are not free; nil means that all are.
+func (m *Machine) wanted(now time.Time, max int, free func(inventory.DeviceID) bool) []int32 {
+	if m.stage == StageUnknown || m.stage.Final() || m.stage == StageEnding {
+		return nil
+	}
+	at := nanos(now)
+	var wanted []int32
+	inRing := make([]int, len(m.rings))
+	take := func(d int32) bool {
+		r := m.dev[d].ring
+		if m.full(&m.rings[r], len(wanted), inRing[r]) {
+			return false
+		}
+		if free != nil && !free(m.plan.Devices[d]) {
+			return true
+		}
+		inRing[r]++
+		wanted = append(wanted, d)
+		return max == 0 || len(wanted) < max
+	}
+	for len(m.undo) > 0 && !m.wantsUndo(m.undo[0]) {
+		m.undo = m.undo[1:]
+	}
+	for _, d := range m.undo {
+		if m.wantsUndo(d) && m.dev[d.Device].due <= at {
+			take(d.Device) // a ring that is full does not stop another
+		}
+		if max > 0 && len(wanted) >= max {
+			return wanted
+		}
+	}
+	if m.stage != StageActive {
+		return wanted
+	}
+	for len(m.lost) > 0 && !m.wantsLost(m.lost[0]) {
+		m.lost = m.lost[1:]
+	}
+	for _, t := range m.lost {
+		if m.wantsLost(t) {
+			take(t.device)
+		}
+		if max > 0 && len(wanted) >= max {
+			return wanted
+		}
+	}
+	for r := range m.rings {
+		if m.rings[r].state.opened() && !m.full(&m.rings[r], len(wanted), inRing[r]) {
+			m.wantedOf(&m.rings[r], at, take)
+		}
+		if max > 0 && len(wanted) >= max {
+			break
+		}
+	}
+	return wanted
+}
+
+func (m *Machine) wantsUndo(h Handle) bool {
+	dev := &m.dev[h.Device]
+	return dev.state == waiting && dev.op == OpRollback && dev.flags&session == 0 && dev.seq == h.Seq
+}
+
+// wantedOf offers the devices of a ring to take, in the order of the plan, until it says no. Those that were begun before
+// come first: the ring has waited for them longest.
+func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
+	var open []*group
+	for i := r.groups[0]; i < r.groups[1]; i++ {
+		g := &m.groups[i]
+		for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
+			g.again = g.again[1:]
+		}
+		for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
+			g.fresh++
+		}
+		if (len(g.again) > 0 || g.fresh < len(g.members)) && g.open(now) {
+			open = append(open, g)
+		}
+	}
+	for _, g := range open {
+		for _, t := range g.again {
+			if m.wantsAgain(t) && !take(t.device) {
+				return false
+			}
+		}
+	}
+	at := make([]int, len(open)) // where each group's next fresh member stands
+	for i, g := range open {
+		at[i] = g.fresh
+	}
+	for {
+		best := -1
+		for i, g := range open {
+			for at[i] < len(g.members) && !m.isFresh(g.members[at[i]]) {
+				at[i]++
+			}
+			if at[i] < len(g.members) && (best < 0 || g.members[at[i]] < open[best].members[at[best]]) {
+				best = i
+			}
+		}
+		if best < 0 {
+			return true
+		}
+		if !take(open[best].members[at[best]]) {
+			return false
+		}
+		at[best]++
+	}
+}
+
+// isFresh says whether d was never begun and still waits to be.
+func (m *Machine) isFresh(d int32) bool {
+	dev := &m.dev[d]
+	return dev.state == waiting && dev.seq == 0 && dev.op == OpInstall
+}
+
+// wantsAgain says whether a device still waits for the installation whose time had come at t.
+func (m *Machine) wantsAgain(t timer) bool {
+	dev := &m.dev[t.device]
+	return dev.state == waiting && dev.seq > 0 && dev.op == OpInstall && dev.flags&session == 0 && dev.due == t.at
+}
+
+// wantsLost says whether a device that was lost in a session still waits for the step whose time had come at t.
+func (m *Machine) wantsLost(t timer) bool {
+	dev := &m.dev[t.device]
+	return dev.state == waiting && (dev.op == OpVerify || dev.op == OpReboot) && dev.flags&(session|undone) == 0 && dev.due == t.at
+}
