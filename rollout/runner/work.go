@@ -1,0 +1,165 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// work is one worker: it makes provider calls until the queue is closed.
+func (r *Runner) work(ctx context.Context) error {
+	for {
+		j, ok := r.jobs.take()
+		if !ok {
+			return nil
+		}
+		r.do(ctx, j)
+	}
+}
+
+// do makes one provider call and brings its answer to the rollout's owner.
+func (r *Runner) do(ctx context.Context, j job) {
+	call, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout)
+	defer cancel()
+	defer r.clock.Busy(-1)
+	if j.what == jobAsk {
+		r.ask(call, j)
+		return
+	}
+	task, ok := j.owner.task(j.device)
+	if !ok || task.Handle.Seq != j.seq {
+		j.owner.calledBack(j) // the rollout has moved on
+		return
+	}
+	var report rollout.Report
+	var err error
+	switch j.what {
+	case jobStop:
+		if c, ok := rollout.Ability[rollout.Canceller](r.cfg.Deployer, task); ok {
+			if err := r.guard(ctx, func() error { return c.Cancel(call, task) }); err != nil {
+				r.log.WarnContext(ctx, "task could not be cancelled", "rollout", j.owner.key.String(), "task", string(task.ID), "error", err)
+			}
+		}
+		return
+	case jobRun:
+		err = r.guard(ctx, func() (err error) { report, err = r.begin(call, task); return err })
+		if err != nil {
+			report = rollout.Failure(err)
+		}
+	case jobPoll:
+		err = r.guard(ctx, func() (err error) { report, err = r.cfg.Deployer.Status(call, task); return err })
+		if err != nil {
+			report = rollout.Report{} // not known: counts for nothing
+			r.log.DebugContext(ctx, "status is not known", "rollout", j.owner.key.String(), "task", string(task.ID), "error", err)
+		}
+	}
+	if ctx.Err() != nil && err != nil {
+		return // the runner is ending: the next process asks again
+	}
+	j.owner.calledBack(j)
+	if report.Phase != rollout.PhaseUnknown {
+		j.owner.put(item{report: &rollout.TaskReport{Handle: task.Handle, Report: report}})
+	}
+}
+
+// guard turns a panic of a provider into an error, so that it fails one task and not the process. The stack is logged and
+// not part of the error, which goes into the journal.
+func (r *Runner) guard(ctx context.Context, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("provider panicked: %v", p)
+			r.log.ErrorContext(ctx, err.Error(), "stack", string(debug.Stack()))
+		}
+	}()
+	return f()
+}
+
+// begin begins a task by the ability that its operation needs.
+func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	lacks := func(what string) (rollout.Report, error) {
+		return rollout.Report{}, fmt.Errorf("the deployer of device %s %s: %w", t.Device, what, errors.ErrUnsupported)
+	}
+	switch t.Op {
+	case rollout.OpInstall:
+		return r.cfg.Deployer.Deploy(ctx, t)
+	case rollout.OpReboot:
+		if a, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, t); ok {
+			return a.Reboot(ctx, t)
+		}
+		return lacks("cannot restart it")
+	case rollout.OpRollback:
+		if a, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, t); ok {
+			return a.Rollback(ctx, t)
+		}
+		return lacks("cannot roll back")
+	case rollout.OpVerify:
+		if a, ok := rollout.Ability[rollout.Verifier](r.cfg.Deployer, t); ok {
+			return a.Verify(ctx, t)
+		}
+		if s, ok := r.cfg.Devices.(inventory.Scanner); ok {
+			return r.verifyByScan(ctx, s, t)
+		}
+		return lacks("cannot verify, and the inventory cannot scan")
+	}
+	return rollout.Report{}, fmt.Errorf("operation %s: %w", t.Op, errors.ErrUnsupported)
+}
+
+// verifyByScan looks at the device afresh by the inventory.
+func (r *Runner) verifyByScan(ctx context.Context, s inventory.Scanner, t rollout.Task) (rollout.Report, error) {
+	scan, err := s.Scan(ctx, inventory.Device{Tenant: t.Tenant, ID: t.Device})
+	if err != nil {
+		return rollout.Report{}, err
+	}
+	return rollout.CheckScan(t, scan), nil
+}
+
+// ask puts a request to the approver.
+func (r *Runner) ask(ctx context.Context, j job) {
+	q, ok := j.owner.request(j.request)
+	if !ok {
+		j.owner.calledBack(j)
+		return
+	}
+	var d policy.Decision
+	err := r.guard(ctx, func() (err error) { d, err = r.cfg.Approver.Decide(ctx, q); return err })
+	j.owner.calledBack(j)
+	if err != nil {
+		r.log.WarnContext(ctx, "approver has no answer", "rollout", j.owner.key.String(), "request", q.ID, "error", err)
+		return
+	}
+	if d.Ruling != policy.Pending {
+		j.owner.put(item{signal: func(at int64) rollout.Signal {
+			return rollout.Decided{At: unix(at), Request: q.ID, Decision: d}
+		}})
+	}
+}
+
+// check refuses a plan that needs an ability which the deployer of some device lacks.
+func (r *Runner) check(p *rollout.Plan) error {
+	scanner, _ := r.cfg.Devices.(inventory.Scanner)
+	for i, d := range p.Devices {
+		probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[p.RingOf(i)].Name, Tenant: p.TenantOf(i), Device: d}
+		lacks := func(ability string) error {
+			return fmt.Errorf("runner: %s: device %s: its deployer is no %s, which the plan needs: %w", p.Key, d, ability, patch.ErrPermanent)
+		}
+		probe.Op = rollout.OpVerify
+		if _, ok := rollout.Ability[rollout.Verifier](r.cfg.Deployer, probe); !ok && scanner == nil {
+			return lacks("Verifier (nor is Config.Devices a Scanner)")
+		}
+		probe.Op = rollout.OpReboot
+		if _, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, probe); !ok && p.Policy.Reboot.Mode != policy.RebootNever {
+			return lacks("Rebooter")
+		}
+		probe.Op = rollout.OpRollback
+		if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {
+			return lacks("Rollbacker")
+		}
+	}
+	return nil
+}
