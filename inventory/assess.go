@@ -2,12 +2,10 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/patch/version"
 )
 
 // Assess compares a device with a catalog and says what the device misses, and what cannot be decided. It is pure: the
@@ -15,13 +13,20 @@ import (
 //
 // A patch is missing if it stands, is not for another platform, and one of these holds:
 //
-//   - An installed package is below the version that the patch brings it to. A package is the same in both if ecosystem and
-//     name are equal and the architectures fit: an entry without an architecture, or for "all", fits every installed package;
-//     a package installed for every architecture is compared with entries for the device's own; otherwise they must be
-//     equal, so that an entry for a foreign architecture fits only packages installed for it. If several versions of a
-//     package are installed at once, as with kernels, the highest of that exact name decides.
+//   - An installed package is in a range of versions that needs the patch: below the version that the patch brings it to,
+//     and not below the first that needs it. A package is the same in both if ecosystem and name are equal (an entry
+//     for a source package fits all that is built from it, and is compared with the version of the source), and the
+//     architectures fit: an entry without an architecture, or for "all", fits every installed package; a package
+//     installed for every architecture is compared with entries for the device's own; otherwise they must be equal, so
+//     that an entry for a foreign architecture fits only packages installed for it. Module streams must be equal; where
+//     versions of RPM packages show that both come from modules, and it is not known of which stream, nothing is decided.
+//     If several versions of a package are installed at once, as with kernels, the highest of that exact name decides.
 //     A patch that names several fixed versions of one package is missing below the highest.
 //   - The device itself says that it misses it.
+//
+// What is there and not in use yet, because the device runs an older version of the package, is pending. A hole of which no
+// fixed version is known is open. What a publisher declares to be free of all CVEs of a patch ([patch.Patch.Unaffected]) is
+// exempt from it, whatever the versions say.
 //
 // Platforms differ only where both sides are known; a version fits if one begins with the other, dot by dot ("12" fits "12.5").
 // What the publisher withdrew is neither a finding nor unknown.
@@ -44,8 +49,17 @@ func Assess(c *patch.Catalog, d *Device) Assessment {
 	says := a.deviceSays()
 	a.findings(says)
 	a.supersede()
+	a.result.Open = sorted(a.result.Open, Hole.compare)
+	a.result.Pending = sorted(a.result.Pending, Hole.compare)
+	a.result.Exempt = sorted(a.result.Exempt, Exemption.compare)
 	slices.SortFunc(a.result.Unknown, Undecided.compare)
 	return a.result
+}
+
+// sorted sorts a list and leaves out what stands in it twice: several ranges of one patch can say the same.
+func sorted[T any](list []T, compare func(a, b T) int) []T {
+	slices.SortFunc(list, compare)
+	return slices.CompactFunc(list, func(a, b T) bool { return compare(a, b) == 0 })
 }
 
 // assessor is the work of one call of Assess.
@@ -54,20 +68,14 @@ type assessor struct {
 	device  *Device
 	result  Assessment
 
-	// hits are the pairs of an installed package and an entry above it: package by package, within one package by
-	// descending keys. A slot is an installed package that has hits; slots says where the hits of each begin.
+	// hits are the pairs of an installed package and an entry that it needs: package by package, within one package by
+	// descending keys. A slot is an installed package that has hits, or its source package if that has other versions;
+	// slots says where the hits of each begin.
 	hits  []hit
 	slots []int32
 
 	order []int32 // hits by patch and slot, one for each pair
 	spans []span  // of each finding: its part of order
-}
-
-type hit struct {
-	entry   *patch.Entry
-	sw      *Software
-	slot    int32
-	finding int32 // -1 for a lower fixed version of a patch that names several
 }
 
 type span struct{ from, to int }
@@ -107,56 +115,14 @@ func (a *assessor) unknown(u Undecided) { a.result.Unknown = append(a.result.Unk
 
 // packages compares the installed packages with the catalog.
 func (a *assessor) packages() {
-	software := a.device.Software
-	var order []int32 // nil if software is in order as it stands
-	if !slices.IsSortedFunc(software, comparePackage) {
-		order = make([]int32, len(software))
-		for i := range order {
-			order[i] = int32(i)
-		}
-		slices.SortFunc(order, func(i, j int32) int { return compareSoftware(software[i], software[j]) })
-	}
-	at := func(i int) *Software {
-		if order != nil {
-			i = int(order[i])
-		}
-		return &software[i]
-	}
-	var room [2][128]byte
-	best, key := room[0][:0], room[1][:0]
-	for i, j := 0, 0; i < len(software); i = j {
-		first := at(i)
-		for j = i + 1; j < len(software) && comparePackages(first, at(j)) == 0; j++ {
-		}
-		if i == 0 || at(i-1).Manager != first.Manager || at(i-1).Ecosystem != first.Ecosystem {
+	var room [3][128]byte // for the keys of most packages, without an allocation
+	k := keys{room[0][:0], room[1][:0], room[2][:0]}
+	for g := newInstalled(a.device.Software); g.next(); {
+		first := g.at(g.from)
+		if g.from == 0 || g.at(g.from-1).Manager != first.Manager || g.at(g.from-1).Ecosystem != first.Ecosystem {
 			a.group(first)
 		}
-		entries := a.catalog.ByPackage(first.Ecosystem, first.Name)
-		if len(entries) == 0 {
-			continue
-		}
-		// The highest version decides. One that cannot be read may be higher still.
-		highest, doubt := (*Software)(nil), error(nil)
-		for k := i; k < j; k++ {
-			s := at(k)
-			var err error
-			if key, err = s.Version.AppendKey(key[:0]); err != nil {
-				doubt = err
-				continue
-			}
-			if highest != nil && highest.Version.Scheme != s.Version.Scheme {
-				doubt = fmt.Errorf("%w: installed both as %s and as %s", version.ErrIncomparable, highest.Version.Scheme, s.Version.Scheme)
-				continue
-			}
-			if highest == nil || string(key) > string(best) {
-				highest = s
-				best, key = key, best
-			}
-		}
-		if highest == nil {
-			highest, best = first, best[:0]
-		}
-		a.compare(highest, best, doubt, entries)
+		k = a.compare(&g, k)
 	}
 }
 
@@ -169,76 +135,6 @@ func (a *assessor) group(s *Software) {
 	if a.catalog.Len() > 0 && !a.catalog.Covers(s.Ecosystem) {
 		a.unknown(Undecided{Reason: NoFeed, Manager: s.Manager, Ecosystem: s.Ecosystem})
 	}
-}
-
-// compare records the entries that s, installed at key, is below. With doubt, another version of it is installed that cannot
-// be compared.
-func (a *assessor) compare(s *Software, key []byte, doubt error, entries []patch.Entry) {
-	slot := int32(-1)
-	for i := len(entries) - 1; i >= 0; i-- {
-		e := &entries[i]
-		err := e.Err
-		switch {
-		case err != nil:
-		case e.Package.Fixed.Scheme != s.Version.Scheme:
-			err = fmt.Errorf("%w: %s and %s", version.ErrIncomparable, s.Version.Scheme, e.Package.Fixed.Scheme)
-			if doubt != nil {
-				err = doubt
-			}
-		case string(e.Key) <= string(key):
-			if entries[0].Package.Fixed.Scheme == s.Version.Scheme {
-				return // all that are left are lower still
-			}
-			continue
-		default:
-			err = doubt
-		}
-		if !a.offered(e, s) {
-			continue
-		}
-		if err != nil {
-			a.unknown(Undecided{Reason: Incomparable, Patch: e.Patch.ID, Manager: s.Manager, Ecosystem: s.Ecosystem, Name: s.Name,
-				Arch: s.Arch, Installed: s.Version, Fixed: e.Package.Fixed, Detail: err.Error()})
-			continue
-		}
-		if slot < 0 {
-			slot = int32(len(a.slots))
-			a.slots = append(a.slots, int32(len(a.hits)))
-		}
-		a.hits = append(a.hits, hit{entry: e, sw: s, slot: slot, finding: -1})
-	}
-}
-
-// offered says whether e is for s at all, whatever the versions.
-func (a *assessor) offered(e *patch.Entry, s *Software) bool {
-	return e.Patch.Withdrawn.IsZero() &&
-		archFits(e.Package.Arch, s.Arch, a.device.Platform.Arch) &&
-		platformFits(e.Patch.Platform, a.device.Platform, s.Arch)
-}
-
-func anyArch(arch string) bool {
-	return arch == "" || arch == "all" || arch == "noarch" || arch == "any"
-}
-
-func archFits(offered, installed, native string) bool {
-	switch {
-	case anyArch(offered), offered == installed:
-		return true
-	case anyArch(installed):
-		return offered == native || native == ""
-	}
-	return false
-}
-
-// platformFits says whether a patch for p may go to a device d; foreign is an architecture of which d has a package.
-func platformFits(p, d patch.Platform, foreign string) bool {
-	return (p.OS == "" || d.OS == "" || p.OS == d.OS) &&
-		(p.Version == "" || d.Version == "" || dotPrefix(p.Version, d.Version) || dotPrefix(d.Version, p.Version)) &&
-		(anyArch(p.Arch) || d.Arch == "" || p.Arch == d.Arch || p.Arch == foreign)
-}
-
-func dotPrefix(short, long string) bool {
-	return strings.HasPrefix(long, short) && (len(long) == len(short) || long[len(short)] == '.')
 }
 
 // deviceSays returns the patches that the device says it misses and that can be findings, sorted.
@@ -311,8 +207,7 @@ func (a *assessor) findings(says []patch.ID) {
 		from, first := i, len(packages)
 		for ; i < len(a.order) && a.hits[a.order[i]].entry.Patch == p; i++ {
 			h := &a.hits[a.order[i]]
-			packages = append(packages, Missing{Manager: h.sw.Manager, Ecosystem: h.sw.Ecosystem, Name: h.sw.Name, Arch: h.sw.Arch,
-				Installed: h.sw.Version, Fixed: h.entry.Package.Fixed, Held: h.sw.Held})
+			packages = append(packages, h.missing())
 		}
 		f.Packages = packages[first:len(packages):len(packages)]
 		a.result.Findings = append(a.result.Findings, f)

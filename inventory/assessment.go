@@ -19,17 +19,24 @@ type Assessment struct {
 	Findings []Finding   `json:"findings,omitempty"` // one for each patch that the device misses, by patch ID
 	Unknown  []Undecided `json:"unknown,omitempty"`  // what could not be decided, by reason, package and patch
 
+	// Open lists holes for which no fixed version is known, and Pending those whose fix is installed and not in use before
+	// the next restart; by patch and package. Exempt lists patches that a publisher declares the package not to need.
+	Open    []Hole      `json:"open,omitempty"`
+	Pending []Hole      `json:"pending,omitempty"`
+	Exempt  []Exemption `json:"exempt,omitempty"`
+
 	// Covered says that the device was scanned and that every manager known there was covered completely. Oldest is when
 	// the manager that was not looked at for longest was looked at; zero if the device was never scanned.
 	Covered bool      `json:"covered"`
 	Oldest  time.Time `json:"oldest,omitzero"`
 }
 
-// State sums a up. A device that is known to miss something is missing it, however much else is unknown; a device of which
-// anything is unknown is never clean.
+// State sums a up. A device that is known to miss something is missing it, however much else is unknown, and so is one on
+// which a fix is not in use yet. A device of which anything is unknown is never clean. Open holes do not count: there is
+// nothing that could be installed.
 func (a *Assessment) State() State {
 	switch {
-	case len(a.Findings) > 0:
+	case len(a.Findings) > 0 || len(a.Pending) > 0:
 		return StateMissing
 	case !a.Covered || len(a.Unknown) > 0:
 		return StateUnknown
@@ -89,14 +96,60 @@ type Missing struct {
 	Ecosystem string          `json:"ecosystem"`
 	Name      string          `json:"name"`
 	Arch      string          `json:"arch,omitempty"`
-	Installed version.Version `json:"installed"` // the highest, if several are
-	Fixed     version.Version `json:"fixed"`
+	Installed version.Version `json:"installed"`      // the highest, if several are; in a [Hole] that is pending, the one in use
+	Fixed     version.Version `json:"fixed,omitzero"` // zero in a [Hole] that is open
 	Held      bool            `json:"held,omitempty"` // its manager was told not to change it
+
+	// Source is set if the patch names the source package only: Installed and Fixed are then versions of that, and there
+	// is nothing that could be installed as it stands.
+	Source string `json:"source,omitempty"`
 }
 
 // String returns what is wrong: "openssl 3.0.16-1 is below 3.0.17-1".
 func (m Missing) String() string {
-	return fmt.Sprintf("%s %s is below %s", m.Name, m.Installed, m.Fixed)
+	name := m.Name
+	if m.Source != "" && m.Source != m.Name {
+		name += " (of " + m.Source + ")"
+	}
+	if m.Fixed.IsZero() {
+		return fmt.Sprintf("%s %s has no fix", name, m.Installed)
+	}
+	return fmt.Sprintf("%s %s is below %s", name, m.Installed, m.Fixed)
+}
+
+// A Hole is something that a patch is about and that an installation would not change: there is no fixed version, or it is
+// installed and not in use.
+type Hole struct {
+	Patch   patch.ID `json:"patch"`
+	Package Missing  `json:"package"`
+}
+
+// String returns one line for people.
+func (h Hole) String() string { return fmt.Sprintf("%s (%s)", h.Package, h.Patch) }
+
+func (h Hole) compare(o Hole) int {
+	return cmp.Or(cmp.Compare(h.Patch, o.Patch), strings.Compare(h.Package.Manager, o.Package.Manager),
+		strings.Compare(h.Package.Ecosystem, o.Package.Ecosystem), strings.Compare(h.Package.Name, o.Package.Name),
+		strings.Compare(h.Package.Arch, o.Package.Arch), strings.Compare(h.Package.Fixed.Text, o.Package.Fixed.Text),
+		strings.Compare(h.Package.Source, o.Package.Source))
+}
+
+// An Exemption says that a package does not need a patch that its version would: a publisher declares that it is free of
+// every CVE that the patch is about.
+type Exemption struct {
+	Patch patch.ID `json:"patch"`
+	Name  string   `json:"name"`
+	Arch  string   `json:"arch,omitempty"`
+	By    patch.ID `json:"by"` // the patch with the declaration
+}
+
+// String returns one line for people.
+func (e Exemption) String() string {
+	return fmt.Sprintf("%s does not need %s: %s declares it free of that", e.Name, e.Patch, e.By)
+}
+
+func (e Exemption) compare(o Exemption) int {
+	return cmp.Or(cmp.Compare(e.Patch, o.Patch), strings.Compare(e.Name, o.Name), strings.Compare(e.Arch, o.Arch), cmp.Compare(e.By, o.By))
 }
 
 // String returns one line for people, which names the first package: see [Finding.Explain] for all.
@@ -204,7 +257,12 @@ func (u Undecided) String() string {
 	case NoFeed:
 		return fmt.Sprintf("no patch of the catalog is for %s (%s)", u.Ecosystem, u.Manager)
 	case Incomparable:
-		text = fmt.Sprintf("%s %s cannot be compared with %s (%s)", u.Name, u.Installed, u.Fixed, u.Patch)
+		text = fmt.Sprintf("%s %s cannot be compared with what %s is about", u.Name, u.Installed, u.Patch)
+		if !u.Fixed.IsZero() {
+			text = fmt.Sprintf("%s %s cannot be compared with %s (%s)", u.Name, u.Installed, u.Fixed, u.Patch)
+		}
+	case UnknownStream:
+		text = fmt.Sprintf("%s %s may be of another module stream than %s (%s)", u.Name, u.Installed, u.Fixed, u.Patch)
 	case UnknownPatch:
 		return fmt.Sprintf("the device says that it misses %s, which is not in the catalog", u.Patch)
 	case OtherPlatform:
@@ -231,11 +289,12 @@ const (
 	Incomparable         // a version is none, or of another scheme
 	UnknownPatch         // the device says that it misses a patch that the catalog does not have
 	OtherPlatform        // the device says that it misses a patch that is for another platform
+	UnknownStream        // package and patch come from modules, and it is not known whether from the same stream
 )
 
 func reasonNames() enum.Names {
 	return enum.Names{"unknown", "no-catalog", "never-scanned", "not-covered", "no-software", "no-feed", "incomparable",
-		"unknown-patch", "other-platform"}
+		"unknown-patch", "other-platform", "unknown-stream"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.

@@ -24,12 +24,17 @@ type Baseline struct {
 	Devices int       `json:"devices"`
 
 	// The same devices, counted by different things. Each list adds up to Devices and is sorted by name; the name "" stands
-	// for devices of which it is unknown. States and gaps with no device are listed too, with 0.
+	// for devices of which it is unknown. States, supports and gaps with no device are listed too, with 0.
 	States  []Count `json:"states"`
 	Systems []Count `json:"systems,omitempty"` // operating system and version
+	Support []Count `json:"support,omitempty"` // by [Support], the least known first; only with [BaselineConfig.Lifecycle]
 	Tenants []Count `json:"tenants,omitempty"`
 	Roles   []Count `json:"roles,omitempty"`
 	Sites   []Count `json:"sites,omitempty"`
+	Forms   []Count `json:"forms,omitempty"` // form factors; empty if no device has that label
+
+	// Devices by what else installs updates on them; one with several counts for each.
+	Updaters []Count `json:"updaters,omitempty"`
 
 	// Findings of all devices, superseded ones among them: what a superseded patch fixes is missing all the same.
 	Findings        int     `json:"findings"`
@@ -37,7 +42,9 @@ type Baseline struct {
 	Classifications []Tally `json:"classifications,omitempty"` // by [patch.Classification], the least known first
 	Severities      []Tally `json:"severities,omitempty"`      // by [patch.Severity], ascending
 
-	Gaps []Gap `json:"gaps"` // what to look at, in the order of the kinds; a device can be in several
+	// Gaps are what to look at, in the order of the kinds; a device can be in several. A kind that was not looked for is not
+	// listed: support without a lifecycle, policies without [BaselineConfig.Governed], conflicts if no scan told of updaters.
+	Gaps []Gap `json:"gaps"`
 }
 
 // A Count is a number of devices.
@@ -71,10 +78,14 @@ const (
 	GapNoZone                // the time zone is unknown: windows are not in the device's own time
 	GapPendingReboot         // it waits for a restart
 	GapExploited             // it misses a fix of something that is known to be exploited
+	GapUnsupported           // its operating system gets no security updates any more, or only extended ones, or that is not known
+	GapConflict              // more than one other thing installs updates on it by itself
+	GapNoPolicy              // no policy says anything about it
 )
 
 func gapNames() enum.Names {
-	return enum.Names{"unknown", "never-scanned", "stale", "incomplete", "no-zone", "pending-reboot", "exploited"}
+	return enum.Names{"unknown", "never-scanned", "stale", "incomplete", "no-zone", "pending-reboot", "exploited", "unsupported", "conflict",
+		"no-policy"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -98,8 +109,19 @@ type BaselineConfig struct {
 
 	RoleLabel  string        // the label that holds a device's role; "" means "role"
 	SiteLabel  string        // the label that holds a device's site; "" means "site"
+	FormLabel  string        // the label that holds a device's form factor (laptop, server, virtual); "" means "form"
 	StaleAfter time.Duration // age from which a look counts as stale; 0 means 72 hours, a negative one never
 	Examples   int           // devices named in each gap at most; 0 means 5, a negative one none
+
+	// PendingAfter is how long a device may wait for a restart before that is a gap; 0 means that every wait is one. A wait
+	// of which the beginning is not known always is.
+	PendingAfter time.Duration
+
+	// Lifecycle tells which operating systems are supported; nil leaves support out of the baseline.
+	Lifecycle *Lifecycle
+
+	// Governed says whether some policy is about a device; nil leaves that out of the baseline.
+	Governed func(*Device) bool
 }
 
 // Survey lists the devices of source that match q, assesses each with the catalog of cfg, and returns the baseline at now.
@@ -131,15 +153,14 @@ func Summarise(now time.Time, cfg BaselineConfig, devices iter.Seq2[Device, Asse
 	}
 	cfg.RoleLabel = cmp.Or(cfg.RoleLabel, "role")
 	cfg.SiteLabel = cmp.Or(cfg.SiteLabel, "site")
+	cfg.FormLabel = cmp.Or(cfg.FormLabel, "form")
 	cfg.StaleAfter = cmp.Or(cfg.StaleAfter, 72*time.Hour)
 	cfg.Examples = cmp.Or(cfg.Examples, 5)
 	s := summary{
 		cfg: cfg, now: now,
 		states: map[State]int{}, systems: map[string]int{}, tenants: map[string]int{}, roles: map[string]int{}, sites: map[string]int{},
+		forms: map[string]int{}, updaters: map[string]int{}, support: map[Support]int{},
 		classes: map[patch.Classification]Tally{}, severities: map[patch.Severity]Tally{},
-	}
-	for k := GapNeverScanned; k <= GapExploited; k++ {
-		s.base.Gaps = append(s.base.Gaps, Gap{Kind: k})
 	}
 	for d, a := range devices {
 		s.add(&d, &a)
@@ -157,8 +178,13 @@ type summary struct {
 	tenants    map[string]int
 	roles      map[string]int
 	sites      map[string]int
+	forms      map[string]int
+	updaters   map[string]int
+	support    map[Support]int
 	classes    map[patch.Classification]Tally
 	severities map[patch.Severity]Tally
+	gaps       [GapNoPolicy + 1]Gap
+	updated    bool // some device tells of updaters
 }
 
 func (s *summary) add(d *Device, a *Assessment) {
@@ -168,6 +194,16 @@ func (s *summary) add(d *Device, a *Assessment) {
 	s.tenants[string(d.Tenant)]++
 	s.roles[d.Labels[s.cfg.RoleLabel]]++
 	s.sites[d.Labels[s.cfg.SiteLabel]]++
+	s.forms[d.Labels[s.cfg.FormLabel]]++
+	s.updated = s.updated || d.Updaters != nil
+	for _, u := range d.Updaters {
+		s.updaters[u]++
+	}
+	support := Supported
+	if s.cfg.Lifecycle != nil {
+		support = s.cfg.Lifecycle.Support(d.Platform, s.now)
+		s.support[support]++
+	}
 
 	exploited := false
 	var classes, severities uint64 // those seen on this device
@@ -193,8 +229,11 @@ func (s *summary) add(d *Device, a *Assessment) {
 	}))
 	s.gap(GapIncomplete, at, len(d.Coverage) > 0 && !a.Covered)
 	s.gap(GapNoZone, at, d.Zone == "")
-	s.gap(GapPendingReboot, at, d.PendingReboot == patch.Yes)
+	s.gap(GapPendingReboot, at, d.PendingReboot == patch.Yes && s.now.Sub(d.PendingSince) >= s.cfg.PendingAfter)
 	s.gap(GapExploited, at, exploited)
+	s.gap(GapUnsupported, at, support != Supported)
+	s.gap(GapConflict, at, len(d.Updaters) > 1)
+	s.gap(GapNoPolicy, at, s.cfg.Governed != nil && !s.cfg.Governed(d))
 }
 
 func tally[K ~uint8](tallies map[K]Tally, k K, seen *uint64) {
@@ -211,7 +250,7 @@ func (s *summary) gap(k GapKind, at Ref, found bool) {
 	if !found {
 		return
 	}
-	g := &s.base.Gaps[k-GapNeverScanned]
+	g := &s.gaps[k]
 	g.Devices++
 	if s.cfg.Examples < 0 {
 		return
@@ -231,7 +270,24 @@ func (s *summary) baseline() Baseline {
 	for state := StateUnknown; state <= StateMissing; state++ {
 		b.States = append(b.States, Count{Name: state.String(), Devices: s.states[state]})
 	}
+	if s.cfg.Lifecycle != nil {
+		for support := SupportUnknown; support <= SupportEnded; support++ {
+			b.Support = append(b.Support, Count{Name: support.String(), Devices: s.support[support]})
+		}
+	}
 	b.Systems, b.Tenants, b.Roles, b.Sites = counts(s.systems), counts(s.tenants), counts(s.roles), counts(s.sites)
+	if s.forms[""] < b.Devices {
+		b.Forms = counts(s.forms)
+	}
+	b.Updaters = counts(s.updaters)
+	b.Gaps = []Gap{}
+	for k := GapNeverScanned; k <= GapNoPolicy; k++ {
+		if k == GapUnsupported && s.cfg.Lifecycle == nil || k == GapConflict && !s.updated || k == GapNoPolicy && s.cfg.Governed == nil {
+			continue
+		}
+		s.gaps[k].Kind = k
+		b.Gaps = append(b.Gaps, s.gaps[k])
+	}
 	b.Classifications, b.Severities = tallies(s.classes), tallies(s.severities)
 	return b
 }
@@ -314,9 +370,12 @@ func (b *Baseline) rows() []section {
 		{"fleet", "COUNT", []row{{name: "devices", first: b.Devices}, {name: "findings", first: b.Findings}, {name: "superseded", first: b.Superseded}}},
 		{"state", "DEVICES", countRows(b.States)},
 		{"system", "DEVICES", countRows(b.Systems)},
+		{"support", "DEVICES", countRows(b.Support)},
 		{"tenant", "DEVICES", countRows(b.Tenants)},
 		{"role", "DEVICES", countRows(b.Roles)},
 		{"site", "DEVICES", countRows(b.Sites)},
+		{"form", "DEVICES", countRows(b.Forms)},
+		{"updater", "DEVICES", countRows(b.Updaters)},
 		{"classification", "FINDINGS\tDEVICES", tallyRows(b.Classifications)},
 		{"severity", "FINDINGS\tDEVICES", tallyRows(b.Severities)},
 		{"gap", "DEVICES\tEXAMPLES", gapRows(b.Gaps)},

@@ -282,3 +282,45 @@ func TestRef(t *testing.T) {
 	require.Positive(t, inventory.Ref{Tenant: "a", Device: "z"}.Compare(inventory.Ref{Tenant: "a", Device: "a"}))
 	require.Zero(t, inventory.Ref{Tenant: "a", Device: "z"}.Compare(inventory.Ref{Tenant: "a", Device: "z"}))
 }
+
+func TestSurveyOfSupportAndUpdaters(t *testing.T) {
+	now := date("2026-06-20")
+	device := func(id, version, form string, updaters ...string) inventory.Device {
+		return inventory.Device{Tenant: "acme", ID: inventory.DeviceID(id), Platform: patch.Platform{OS: "debian", Version: version},
+			Labels: map[string]string{"form": form}, Updaters: updaters, Zone: "UTC"}
+	}
+	waiting := device("cyd", "11", "server")
+	waiting.PendingReboot, waiting.PendingSince = patch.Yes, now.Add(-36*time.Hour)
+	unsure := device("dee", "14", "server", "wsus")
+	unsure.PendingReboot = patch.Yes
+	f := fleet{devices: []inventory.Device{device("ada", "13", "laptop"), device("bob", "12", "laptop", "unattended-upgrades", "landscape"), waiting, unsure}}
+	l := lifecycle()
+	l.Releases = append(l.Releases, inventory.Release{OS: "debian", Version: "13", Ends: date("2028-08-09")})
+	cfg := inventory.BaselineConfig{Lifecycle: l, StaleAfter: -1, PendingAfter: 24 * time.Hour,
+		Governed: func(d *inventory.Device) bool { return d.ID != "ada" }}
+	b, err := inventory.Survey(t.Context(), f, inventory.Query{}, now, cfg)
+	require.NoError(t, err)
+	require.Equal(t, []inventory.Count{{"unknown", 1}, {"supported", 1}, {"extended", 2}, {"ended", 0}}, b.Support)
+	require.Equal(t, []inventory.Count{{"laptop", 2}, {"server", 2}}, b.Forms)
+	require.Equal(t, []inventory.Count{{"landscape", 1}, {"unattended-upgrades", 1}, {"wsus", 1}}, b.Updaters)
+	gaps := map[inventory.GapKind]int{}
+	for _, g := range b.Gaps {
+		gaps[g.Kind] = g.Devices
+	}
+	require.Equal(t, map[inventory.GapKind]int{
+		inventory.GapNeverScanned: 4, inventory.GapStale: 0, inventory.GapIncomplete: 0, inventory.GapNoZone: 0, inventory.GapPendingReboot: 2,
+		inventory.GapExploited: 0, inventory.GapUnsupported: 3, inventory.GapConflict: 1, inventory.GapNoPolicy: 1,
+	}, gaps)
+	require.Contains(t, b.String(), "\nSUPPORT    DEVICES\nunknown    1\n")
+	require.Contains(t, b.String(), "\nUPDATER              DEVICES\nlandscape            1\n")
+
+	cfg.PendingAfter = 48 * time.Hour
+	later, err := inventory.Survey(t.Context(), f, inventory.Query{}, now, cfg)
+	require.NoError(t, err)
+	require.Equal(t, []inventory.Change{{Section: "gap", Name: "pending-reboot", Old: 2, New: 1}}, inventory.Diff(b, later), "that of dee has no known beginning")
+
+	cfg.FormLabel = "shape"
+	other, err := inventory.Survey(t.Context(), f, inventory.Query{}, now, cfg)
+	require.NoError(t, err)
+	require.Empty(t, other.Forms)
+}

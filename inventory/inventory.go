@@ -46,9 +46,14 @@ type Device struct {
 	// does), for managers that judge for themselves.
 	BootID        string     `json:"bootID,omitempty"` // changes at every boot
 	PendingReboot patch.Tri  `json:"pendingReboot"`
+	PendingSince  time.Time  `json:"pendingSince,omitzero"` // when it was first seen to wait for a restart; zero if it does not
 	Software      []Software `json:"software,omitempty"`
 	Missing       []patch.ID `json:"missing,omitempty"`
 	Coverage      []Coverage `json:"coverage,omitempty"`
+
+	// Updaters are other things that install updates on the device by themselves: "unattended-upgrades", "wsus". nil if
+	// nobody looked.
+	Updaters []string `json:"updaters,omitempty"`
 }
 
 // Exposure says whether a device can be reached from the internet.
@@ -82,8 +87,12 @@ type Software struct {
 	Name      string          `json:"name"`             // the binary package
 	Source    string          `json:"source,omitempty"` // the source package, if it has another name
 	Arch      string          `json:"arch,omitempty"`
+	Module    string          `json:"module,omitempty"` // the module stream that it belongs to, "nodejs:18"
 	Version   version.Version `json:"version"`
 	Held      bool            `json:"held,omitempty"` // its manager was told not to change it
+
+	SourceVersion version.Version `json:"sourceVersion,omitzero"` // of the source package, if it is not Version
+	Running       bool            `json:"running,omitempty"`      // of several versions that are installed side by side, as kernels are, the one in use
 }
 
 // Coverage says how completely a scan covered one package manager.
@@ -136,6 +145,7 @@ type Scan struct {
 	Missing       []patch.ID `json:"missing,omitempty"`
 	BootID        string     `json:"bootID,omitempty"`
 	PendingReboot patch.Tri  `json:"pendingReboot"`
+	Updaters      []string   `json:"updaters,omitempty"` // as in [Device]; nil if the scan did not look, empty if there are none
 }
 
 // A Query narrows a listing of devices.

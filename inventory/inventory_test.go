@@ -69,11 +69,11 @@ func TestEnumsAreWrittenAndReadByName(t *testing.T) {
 	})
 	t.Run("reason", func(t *testing.T) {
 		enumTest(t, []string{"unknown", "no-catalog", "never-scanned", "not-covered", "no-software", "no-feed", "incomparable",
-			"unknown-patch", "other-platform"},
+			"unknown-patch", "other-platform", "unknown-stream"},
 			func(b []byte) (v inventory.Reason, err error) { err = v.UnmarshalText(b); return })
 	})
 	t.Run("gap", func(t *testing.T) {
-		enumTest(t, []string{"unknown", "never-scanned", "stale", "incomplete", "no-zone", "pending-reboot", "exploited"},
+		enumTest(t, []string{"unknown", "never-scanned", "stale", "incomplete", "no-zone", "pending-reboot", "exploited", "unsupported", "conflict", "no-policy"},
 			func(b []byte) (v inventory.GapKind, err error) { err = v.UnmarshalText(b); return })
 	})
 }

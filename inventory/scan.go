@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -35,8 +36,9 @@ var ErrStaleScan = errors.New("scan is older than what is known")
 // replaced only if every judging manager of d and s was covered completely by s. Otherwise what s lists is added and
 // nothing is removed.
 //
-// LastSeen moves forward only. The boot ID and the pending reboot are taken over unless something was looked at later
-// than s.At; a scan that does not know about a reboot leaves what was known, unless the boot ID changed: then it is unknown.
+// LastSeen moves forward only. The boot ID, the pending reboot and the other updaters are taken over unless something was
+// looked at later than s.At; a scan that does not know about a reboot leaves what was known, unless the boot ID changed: then
+// it is unknown. PendingSince is the time of the first scan that saw the device wait for this restart.
 //
 // The result's software is sorted by manager, ecosystem, name, architecture and version, its missing patches by ID, its
 // coverage by manager. Merging the same scan again changes nothing.
@@ -94,6 +96,17 @@ func (d Device) Merge(s Scan) (Device, error) {
 		}
 		if s.PendingReboot != patch.Unknown || rebooted {
 			result.PendingReboot = s.PendingReboot
+		}
+		switch {
+		case result.PendingReboot != patch.Yes:
+			result.PendingSince = time.Time{}
+		case rebooted || d.PendingReboot != patch.Yes || d.PendingSince.IsZero():
+			result.PendingSince = s.At
+		}
+		if s.Updaters != nil {
+			result.Updaters = slices.Clone(s.Updaters)
+			slices.Sort(result.Updaters)
+			result.Updaters = slices.Compact(result.Updaters)
 		}
 	}
 	return result, nil
@@ -213,10 +226,14 @@ func compareSoftware(a, b Software) int {
 	if n := strings.Compare(a.Version.Text, b.Version.Text); n != 0 {
 		return n
 	}
-	if n := strings.Compare(a.Source, b.Source); n != 0 {
-		return n
-	}
-	return toInt(a.Held) - toInt(b.Held)
+	return cmp.Or(
+		strings.Compare(a.Source, b.Source),
+		strings.Compare(string(a.SourceVersion.Scheme), string(b.SourceVersion.Scheme)),
+		strings.Compare(a.SourceVersion.Text, b.SourceVersion.Text),
+		strings.Compare(a.Module, b.Module),
+		toInt(a.Held)-toInt(b.Held),
+		toInt(a.Running)-toInt(b.Running),
+	)
 }
 
 // A Ref names one device of one tenant.

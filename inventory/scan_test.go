@@ -274,3 +274,42 @@ func TestMergeBootAndLastSeen(t *testing.T) {
 		})
 	}
 }
+
+func TestMergeRemembersSinceWhenARestartIsPending(t *testing.T) {
+	d := inventory.Device{Tenant: "acme", ID: "bob"}
+	scan := func(at int, boot string, pending patch.Tri) {
+		t.Helper()
+		var err error
+		d, err = d.Merge(inventory.Scan{Tenant: "acme", Device: "bob", At: hour(at), BootID: boot, PendingReboot: pending,
+			Coverage: []inventory.Coverage{{Manager: "dpkg", Status: inventory.Complete}}})
+		require.NoError(t, err)
+	}
+	scan(1, "a", patch.No)
+	require.Zero(t, d.PendingSince)
+	scan(2, "a", patch.Yes)
+	require.Equal(t, hour(2), d.PendingSince)
+	scan(3, "a", patch.Yes)
+	require.Equal(t, hour(2), d.PendingSince, "it still waits for the same")
+	scan(4, "a", patch.Unknown)
+	require.Equal(t, hour(2), d.PendingSince)
+	scan(5, "b", patch.Yes)
+	require.Equal(t, hour(5), d.PendingSince, "it was restarted, and waits again")
+	scan(6, "c", patch.No)
+	require.Zero(t, d.PendingSince)
+}
+
+func TestMergeTakesUpdatersOver(t *testing.T) {
+	d := inventory.Device{Tenant: "acme", ID: "bob"}
+	scan := func(updaters []string) []string {
+		t.Helper()
+		var err error
+		d, err = d.Merge(inventory.Scan{Tenant: "acme", Device: "bob", At: hour(1), Updaters: updaters,
+			Coverage: []inventory.Coverage{{Manager: "dpkg", Status: inventory.Complete}}})
+		require.NoError(t, err)
+		return d.Updaters
+	}
+	require.Nil(t, scan(nil))
+	require.Equal(t, []string{"apt", "wsus"}, scan([]string{"wsus", "apt", "wsus"}))
+	require.Equal(t, []string{"apt", "wsus"}, scan(nil), "nobody looked")
+	require.Equal(t, []string{}, scan([]string{}), "there are none any more")
+}

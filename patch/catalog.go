@@ -29,19 +29,41 @@ type Catalog struct {
 	starts   []int32              // entries[starts[g]:starts[g+1]] are those of group g
 	groups   map[packageKey]int32 // group of a package
 	packaged map[string]struct{}  // ecosystems with an entry
+	free     map[exemption]ID     // what is declared to be free of a CVE, and by which patch
 	chains   supersedence
 }
 
-type packageKey struct{ ecosystem, name string }
+// A packageKey names the entries for one binary package, or for all that is built from a source package.
+type packageKey struct{ ecosystem, name, source string }
 
-// An Entry says that a patch brings a package up to a version.
+func keyOf(p *Package) packageKey {
+	if p.Name == "" {
+		return packageKey{ecosystem: p.Ecosystem, source: p.Source}
+	}
+	return packageKey{ecosystem: p.Ecosystem, name: p.Name}
+}
+
+type exemption struct{ ecosystem, name, cve string }
+
+// An Entry says that a patch brings a package up to a version, or that it is known to need one that does not exist.
 type Entry struct {
 	Patch   *Patch
 	Package *Package    // one of Patch.Packages
-	Key     version.Key // of Package.Fixed; "" if Err is set
+	Key     version.Key // of Package.Fixed; "" if that is zero or Err is set
+	From    version.Key // of Package.Introduced; "" if that is zero, which is below all keys
+	Last    version.Key // of Package.Last; "" if that is zero or Key is set
 
-	// Err says why Package.Fixed cannot be compared with anything. Whether a device misses such a patch is unknown.
+	// Err says why the versions of Package cannot be compared with anything. Whether a device misses such a patch is
+	// unknown.
 	Err error
+}
+
+// Open says whether no version is known that has the fix.
+func (e *Entry) Open() bool { return e.Package.Fixed.IsZero() }
+
+// Scheme returns the scheme of the entry's versions, "" if it names none: then every version is affected.
+func (e *Entry) Scheme() version.Scheme {
+	return cmp.Or(e.Package.Fixed.Scheme, e.Package.Last.Scheme, e.Package.Introduced.Scheme)
 }
 
 // NewCatalog returns a catalog of patches. It copies all that they hold: the caller may change them afterwards.
@@ -56,6 +78,7 @@ func NewCatalog(patches []Patch) (*Catalog, error) {
 		return nil, err
 	}
 	c.indexPackages()
+	c.indexUnaffected()
 	c.chains = newSupersedence(c.patches)
 	return c, nil
 }
@@ -151,16 +174,38 @@ func (c *Catalog) All() iter.Seq[*Patch] {
 	}
 }
 
-// ByPackage returns the entries for one package, of all architectures, withdrawn patches among them: those that can be
-// compared first, by scheme, key and patch ID, all ascending; then those with an Err, by patch ID. It allocates nothing.
+// ByPackage returns the entries for one binary package, of all architectures, withdrawn patches among them: those with a
+// fixed version first, by scheme, key and patch ID, all ascending; then those that are open, by patch ID; then those with
+// an Err, by patch ID. It allocates nothing.
 func (c *Catalog) ByPackage(ecosystem, name string) []Entry {
-	g, found := c.groups[packageKey{ecosystem, name}]
+	return c.group(packageKey{ecosystem: ecosystem, name: name})
+}
+
+// BySource returns the entries for whatever is built from one source package, in the order of [Catalog.ByPackage]. Their
+// versions are those of the source package. It allocates nothing.
+func (c *Catalog) BySource(ecosystem, source string) []Entry {
+	return c.group(packageKey{ecosystem: ecosystem, source: source})
+}
+
+func (c *Catalog) group(k packageKey) []Entry {
+	g, found := c.groups[k]
 	if !found {
 		return nil
 	}
 	from, to := c.starts[g], c.starts[g+1]
 	return c.entries[from:to:to]
 }
+
+// Unaffected says whether a publisher declares that a package, binary or source, is free of a CVE, and which patch tells
+// so ([Patch.Unaffected]): of several the one with the lowest ID. A publisher that takes its word back, withdrawing the
+// patch, has not said it.
+func (c *Catalog) Unaffected(ecosystem, name, cve string) (ID, bool) {
+	id, found := c.free[exemption{ecosystem, name, cve}]
+	return id, found
+}
+
+// Exempts says whether any publisher declares anything to be free of a CVE. If not, there is no need to ask.
+func (c *Catalog) Exempts() bool { return len(c.free) > 0 }
 
 // Covers says whether any patch replaces a package of ecosystem. If none does, the catalog cannot tell what is missing
 // there: most likely no source was asked.
@@ -211,7 +256,7 @@ func (c *Catalog) indexPackages() {
 		for j := range c.patches[i].Packages {
 			p := &c.patches[i].Packages[j]
 			c.packaged[p.Ecosystem] = struct{}{}
-			k := packageKey{p.Ecosystem, p.Name}
+			k := keyOf(p)
 			g, found := c.groups[k]
 			if !found {
 				g = int32(len(sizes))
@@ -231,38 +276,97 @@ func (c *Catalog) indexPackages() {
 	place := make([]int32, total) // where the entry of each package went
 	next := slices.Clone(c.starts[:len(sizes)])
 	var keys []byte
-	ends := make([]int, total)
+	ends := make([][3]int, total) // where the keys of each package end: Fixed, Introduced, Last
 	n := 0
 	for i := range c.patches {
 		for j := range c.patches[i].Packages {
 			p := &c.patches[i].Packages[j]
 			at := next[group[n]]
 			next[group[n]]++
-			var err error
-			keys, err = p.Fixed.AppendKey(keys)
-			c.entries[at] = Entry{Patch: &c.patches[i], Package: p, Err: err}
-			place[n], ends[n] = at, len(keys)
+			e := Entry{Patch: &c.patches[i], Package: p}
+			keys, ends[n], e.Err = appendKeys(keys, p)
+			c.entries[at] = e
+			place[n] = at
 			n++
 		}
 	}
 	text, from := version.Key(keys), 0
 	for n, at := range place {
-		c.entries[at].Key = text[from:ends[n]]
-		from = ends[n]
+		e, end := &c.entries[at], ends[n]
+		e.Key, e.From, e.Last = text[from:end[0]], text[end[0]:end[1]], text[end[1]:end[2]]
+		from = end[2]
 	}
 	for g := range sizes {
 		slices.SortStableFunc(c.entries[c.starts[g]:c.starts[g+1]], compareEntries)
 	}
 }
 
-func compareEntries(a, b Entry) int {
-	if (a.Err != nil) != (b.Err != nil) {
-		if b.Err != nil {
-			return -1
+// appendKeys appends the keys of p's versions and says where each ends. With an error nothing is appended.
+func appendKeys(keys []byte, p *Package) ([]byte, [3]int, error) {
+	from := len(keys)
+	var ends [3]int
+	last := p.Last
+	if !p.Fixed.IsZero() {
+		last = version.Version{}
+	}
+	var scheme version.Scheme
+	for i, v := range [...]version.Version{p.Fixed, p.Introduced, last} {
+		var err error
+		if !v.IsZero() {
+			if scheme == "" {
+				scheme = v.Scheme
+			}
+			if v.Scheme != scheme {
+				err = fmt.Errorf("patch: %s is from %q to %q: %w", p.Name, p.Introduced.Scheme, scheme, version.ErrIncomparable)
+			} else {
+				keys, err = v.AppendKey(keys)
+			}
 		}
+		if err != nil {
+			return keys[:from], [3]int{from, from, from}, err
+		}
+		ends[i] = len(keys)
+	}
+	return keys, ends, nil
+}
+
+// indexUnaffected fills free.
+func (c *Catalog) indexUnaffected() {
+	for i := range c.patches {
+		p := &c.patches[i]
+		if len(p.Unaffected) == 0 || !p.Withdrawn.IsZero() {
+			continue
+		}
+		if c.free == nil {
+			c.free = make(map[exemption]ID)
+		}
+		for _, cve := range p.CVEs() {
+			for j := range p.Unaffected {
+				k := exemption{p.Unaffected[j].Ecosystem, cmp.Or(p.Unaffected[j].Name, p.Unaffected[j].Source), cve}
+				if _, found := c.free[k]; !found {
+					c.free[k] = p.ID
+				}
+			}
+		}
+	}
+}
+
+// rank puts entries with a fixed version before those without, and those that cannot be compared last.
+func (e *Entry) rank() int {
+	switch {
+	case e.Err != nil:
+		return 2
+	case e.Open():
 		return 1
 	}
-	if a.Err == nil {
+	return 0
+}
+
+func compareEntries(a, b Entry) int {
+	if n := cmp.Compare(a.rank(), b.rank()); n != 0 {
+		return n
+	}
+	if a.rank() == 0 {
 		if n := strings.Compare(string(a.Package.Fixed.Scheme), string(b.Package.Fixed.Scheme)); n != 0 {
 			return n
 		}
@@ -293,13 +397,15 @@ func copyPatches(patches []Patch) []Patch {
 	var nPackages, nAdvisories, nText, nIDs, nScores, nArtefacts int
 	for i := range patches {
 		p := &patches[i]
-		nPackages += len(p.Packages)
+		nPackages += len(p.Packages) + len(p.Unaffected)
 		nAdvisories += len(p.Advisories)
 		nText += len(p.ClassificationRaw) + len(p.References)
 		nIDs += len(p.Supersedes) + len(p.Requires)
-		for j := range p.Packages {
-			nText += len(p.Packages[j].Origins)
-			nArtefacts += len(p.Packages[j].Artefacts)
+		for _, packages := range [...][]Package{p.Packages, p.Unaffected} {
+			for j := range packages {
+				nText += len(packages[j].Origins)
+				nArtefacts += len(packages[j].Artefacts)
+			}
 		}
 		for j := range p.Advisories {
 			nText += len(p.Advisories[j].CVEs) + len(p.Advisories[j].References)
@@ -330,10 +436,12 @@ func copyPatches(patches []Patch) []Patch {
 		p.Supersedes = ids.copy(p.Supersedes)
 		p.Requires = ids.copy(p.Requires)
 		p.Native = maps.Clone(p.Native)
-		p.Packages = packages.copy(p.Packages)
-		for j := range p.Packages {
-			p.Packages[j].Origins = text.copy(p.Packages[j].Origins)
-			p.Packages[j].Artefacts = artefacts.copy(p.Packages[j].Artefacts)
+		p.Packages, p.Unaffected = packages.copy(p.Packages), packages.copy(p.Unaffected)
+		for _, copied := range [...][]Package{p.Packages, p.Unaffected} {
+			for j := range copied {
+				copied[j].Origins = text.copy(copied[j].Origins)
+				copied[j].Artefacts = artefacts.copy(copied[j].Artefacts)
+			}
 		}
 		p.Advisories = advisories.copy(p.Advisories)
 		for j := range p.Advisories {

@@ -60,6 +60,7 @@ type Patch struct {
 
 	Advisories []Advisory `json:"advisories,omitempty"` // what explains it; none for an ordinary correction
 	Packages   []Package  `json:"packages,omitempty"`   // what it replaces, and with which version
+	Unaffected []Package  `json:"unaffected,omitempty"` // what its publisher declares to be free of the CVEs of its advisories, whatever others say
 	Supersedes []ID       `json:"supersedes,omitempty"` // patches that it makes unnecessary, as far as the publisher says
 	Requires   []ID       `json:"requires,omitempty"`   // patches that must be installed first
 
@@ -75,16 +76,24 @@ type Patch struct {
 	Native     map[string]string `json:"native,omitempty"` // the source's own fields, carried untouched; nothing decides by them
 }
 
-// A Package is one package that a patch replaces.
+// A Package is one package that a patch replaces, and which of its versions need that: those from Introduced up to Fixed,
+// without Fixed itself. A patch names a package several times if more than one range of its versions needs the patch.
 type Package struct {
-	Ecosystem string `json:"ecosystem"`        // whose names and versions these are, in OSV's words: "Debian:12"
-	Name      string `json:"name"`             // the name that is installed: the binary package
-	Source    string `json:"source,omitempty"` // the source package that it is built from, if that has another name
-	Arch      string `json:"arch,omitempty"`   // "", "all", "noarch" or "any" fits every device
+	Ecosystem string `json:"ecosystem"` // whose names and versions these are, in OSV's words: "Debian:12"
 
-	Fixed     version.Version `json:"fixed"`               // this version and every later one has the fix
-	Origins   []string        `json:"origins,omitempty"`   // the archives or channels that offer it: "bookworm-security"
-	Artefacts []Artefact      `json:"artefacts,omitempty"` // the files to install; empty if the source lists none
+	// Name is the name that is installed, that of the binary package. "" stands for every package that is built from
+	// Source: the versions are then those of the source package, and there is nothing here that could be installed.
+	Name   string `json:"name,omitempty"`
+	Source string `json:"source,omitempty"` // the source package that it is built from, if that has another name
+	Arch   string `json:"arch,omitempty"`   // "", "all", "noarch" or "any" fits every device
+	Module string `json:"module,omitempty"` // the module stream that it belongs to, "nodejs:18": it fits packages of that stream alone
+
+	Introduced version.Version `json:"introduced,omitzero"` // the first version that needs the patch; zero: every older one does
+	Fixed      version.Version `json:"fixed,omitzero"`      // this version and every later one has the fix; zero: none is known to have it
+	Last       version.Version `json:"last,omitzero"`       // with Fixed zero: the last version that is known to need the patch; zero: all do
+
+	Origins   []string   `json:"origins,omitempty"`   // the archives or channels that offer it: "bookworm-security"
+	Artefacts []Artefact `json:"artefacts,omitempty"` // the files to install; empty if the source lists none
 }
 
 // An Artefact is a file of a patch, pinned by its hash.

@@ -64,6 +64,7 @@ type Summary struct {
 const (
 	SkipNoZone      = "no-zone"      // the windows go by its own clock, and it has no time zone that is known here
 	SkipHeld        = "held"         // every package was told not to change
+	SkipNoBuild     = "no-build"     // only the source package of the fix is known, and no package that could be installed
 	SkipPrerequired = "prerequisite" // a patch that must be installed first is not approved
 )
 
@@ -122,7 +123,7 @@ func (s *Scope) Add(d *inventory.Device) error {
 	}
 	content := s.pin(approved)
 	if len(content.Patches) == 0 {
-		s.skip(SkipHeld, d)
+		s.skip(whyNothing(approved), d)
 		return nil
 	}
 	z, err := s.zone(d.Zone)
@@ -192,6 +193,16 @@ func (s *Scope) skip(why string, d *inventory.Device) {
 	}
 }
 
+// whyNothing says why nothing of findings can be installed: everything is held, unless something only lacks a build.
+func whyNothing(findings []*inventory.Finding) string {
+	for _, f := range findings {
+		if slices.ContainsFunc(f.Packages, func(m inventory.Missing) bool { return m.Source != "" && !m.Held }) {
+			return SkipNoBuild
+		}
+	}
+	return SkipHeld
+}
+
 // pin makes the content of findings: exactly the packages that the device has, in exactly the versions that fix them. Of two
 // patches for one package the newer wins.
 func (s *Scope) pin(findings []*inventory.Finding) Content {
@@ -203,7 +214,7 @@ func (s *Scope) pin(findings []*inventory.Finding) Content {
 	for i, f := range findings {
 		for j := range f.Packages {
 			m := &f.Packages[j]
-			if m.Held {
+			if m.Held || m.Source != "" {
 				continue
 			}
 			at := slices.IndexFunc(wants, func(w want) bool {

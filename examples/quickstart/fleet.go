@@ -18,6 +18,7 @@ import (
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager/apt"
 	"github.com/patchflow/patchflow/providers/memory"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -37,10 +38,10 @@ func realMachine() ([]inventory.Software, error) {
 // realIndex returns the source of the patches that the Debian archive offers for it.
 func realIndex() (*debian.Source, error) {
 	files := bookworm.FS()
-	config := debian.Config{Codename: "bookworm", Version: "12", Advisories: debian.File(files, bookworm.AdvisoryFile)}
+	config := debian.Config{Codename: "bookworm", Version: "12", Advisories: source.File(files, bookworm.AdvisoryFile)}
 	for _, origin := range bookworm.Origins() {
 		config.Indices = append(config.Indices, debian.Index{
-			Origin: origin, Security: strings.HasSuffix(origin, "-security"), Open: debian.File(files, bookworm.IndexFile(origin)),
+			Origin: origin, Security: strings.HasSuffix(origin, "-security"), Open: source.File(files, bookworm.IndexFile(origin)),
 		})
 	}
 	return debian.New(config)

@@ -45,14 +45,17 @@ func mayImport(from, to string) bool {
 // MayRequire returns the modules of others that the root module requires, and the packages that may import them.
 func mayRequire() map[string][]string {
 	return map[string][]string{
-		"github.com/hashicorp/go-multierror": {"patch", "inventory", "policy", "rollout", "providers"},
-		"github.com/hashicorp/go-version":    {"patch/version"},
-		"go.yaml.in/yaml/v3":                 {"policy"},
-		"golang.org/x/sync":                  {"rollout/runner", "providers"},
-		"github.com/ulikunitz/xz":            {"internal/bounded", "internal/bookworm"},
-		"github.com/pierrec/lz4/v4":          {"internal/bounded"},
-		"github.com/stretchr/testify":        suites(),
-		"github.com/google/go-cmp":           suites(),
+		"github.com/hashicorp/go-multierror":   {"patch", "inventory", "policy", "rollout", "providers"},
+		"github.com/hashicorp/go-version":      {"patch/version"},
+		"go.yaml.in/yaml/v3":                   {"policy", "providers"},
+		"golang.org/x/sync":                    {"rollout/runner", "providers"},
+		"github.com/ulikunitz/xz":              {"internal/bounded", "internal/bookworm"},
+		"github.com/klauspost/compress":        {"internal/bounded"},
+		"github.com/pandatix/go-cvss":          {"providers/source"},
+		"github.com/package-url/packageurl-go": {"providers/source"},
+		"github.com/pierrec/lz4/v4":            {"internal/bounded"},
+		"github.com/stretchr/testify":          suites(),
+		"github.com/google/go-cmp":             suites(),
 	}
 }
 

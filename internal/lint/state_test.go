@@ -38,9 +38,13 @@ func state(t *tree, p *pkg) (all []problem) {
 	return all
 }
 
+// Sentinel says whether a variable is an error to compare with: a new one, or that of another package under the same name.
 func sentinel(f *file, v *ast.ValueSpec, i int) bool {
 	if i >= len(v.Values) {
 		return false
+	}
+	if _, name := f.named(v.Values[i]); strings.HasPrefix(name, "Err") && name == v.Names[i].Name {
+		return true
 	}
 	call, ok := v.Values[i].(*ast.CallExpr)
 	if !ok {
@@ -74,6 +78,7 @@ var (
 	errFine, cache = fmt.New("fine"), map[string]int{}
 	_ error = ErrFine
 	ErrMissing error
+	ErrUnsupported, ErrOther = fmt.ErrUnsupported, fmt.ErrUnsupported
 )
 //go:embed data
 var files embed.FS
@@ -81,7 +86,7 @@ var notFiles embed.FS
 func init() {}
 func (t T) init() { var local int; _ = local }
 type T struct{}
-`}, []string{"a.go:7: var cache", "a.go:9: var ErrMissing", "a.go:13: var notFiles", "a.go:14: func init"}},
+`}, []string{"a.go:7: var cache", "a.go:9: var ErrMissing", "a.go:10: var ErrOther", "a.go:14: var notFiles", "a.go:15: func init"}},
 		{"nothing in programs and tests", map[string]string{
 			"examples/fleet/main.go": "package main\nvar flag int\n",
 			"examples/shared/a.go":   "package shared\nvar flag int\n",

@@ -43,7 +43,7 @@ func appendLoose(b []byte, text string) ([]byte, error) {
 	key := b
 	for _, n := range segments {
 		key = append(key, looseNumber)
-		key, _ = appendDebNumber(key, strconv.FormatInt(n, 10))
+		key, _ = appendNumber(key, strconv.FormatInt(n, 10))
 	}
 	key = append(key, looseEnd)
 	pre := v.Prerelease()
@@ -53,7 +53,7 @@ func appendLoose(b []byte, text string) ([]byte, error) {
 	for id := range strings.SplitSeq(pre, ".") {
 		if id != "" && strings.Trim(id, "0123456789") == "" {
 			key = append(key, looseNumber)
-			key, _ = appendDebNumber(key, id)
+			key, _ = appendNumber(key, id)
 		} else {
 			key = append(append(key, looseWord), id...)
 		}

@@ -66,6 +66,8 @@ func (v Version) AppendKey(b []byte) ([]byte, error) {
 	switch v.Scheme {
 	case Deb:
 		return appendDeb(b, v.Text)
+	case RPM:
+		return appendRPM(b, v.Text)
 	case Loose:
 		return appendLoose(b, v.Text)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/internal/deb822"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 )
 
@@ -113,7 +114,7 @@ func (r Root) Indices(ctx context.Context) ([]debian.Index, error) {
 }
 
 // readable says whether the beginning of a file is of a format that is read here.
-func readable(open debian.Opener) error {
+func readable(open source.Opener) error {
 	f, err := open()
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func readable(open debian.Opener) error {
 }
 
 // readArchive reads an InRelease or Release file.
-func readArchive(open debian.Opener) (List, error) {
+func readArchive(open source.Opener) (List, error) {
 	const (
 		codename = iota
 		suite

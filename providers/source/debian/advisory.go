@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source"
 )
 
 // An Advisory is one entry of a list of Debian advisories: DSA/list or DLA/list.
@@ -51,9 +51,9 @@ const (
 
 // ReadAdvisories yields the advisories of a list, plain or compressed. A line that cannot be read is yielded as an error that
 // names the line and wraps [patch.ErrRecord]; its advisory follows without it. Any other error is the last.
-func ReadAdvisories(r io.Reader, limits Limits) iter.Seq2[Advisory, error] {
+func ReadAdvisories(r io.Reader, limits source.Limits) iter.Seq2[Advisory, error] {
 	return func(yield func(Advisory, error) bool) {
-		content, err := bounded.NewReader(r, limits.bounded())
+		content, err := limits.Reader(r)
 		if err != nil {
 			yield(Advisory{}, fmt.Errorf("debian: advisories: %w", err))
 			return

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 )
 
 func readAdvisories(list string) (got []debian.Advisory, errs []string) {
-	for a, err := range debian.ReadAdvisories(strings.NewReader(list), debian.Limits{}) {
+	for a, err := range debian.ReadAdvisories(strings.NewReader(list), source.Limits{}) {
 		if err != nil {
 			errs = append(errs, err.Error())
 			continue
@@ -87,7 +88,7 @@ func TestUnreadableLinesOfAnAdvisoryAreToldAndTheRestIsKept(t *testing.T) {
 func TestReadAdvisoriesEndsWithTheErrorOfReading(t *testing.T) {
 	broken := errors.New("disk on fire")
 	n := 0
-	for _, err := range debian.ReadAdvisories(iotest.ErrReader(broken), debian.Limits{}) {
+	for _, err := range debian.ReadAdvisories(iotest.ErrReader(broken), source.Limits{}) {
 		n++
 		require.ErrorIs(t, err, broken)
 		require.NotErrorIs(t, err, patch.ErrRecord)
@@ -105,7 +106,7 @@ func FuzzReadAdvisories(f *testing.F) {
 			t.Skip("longer than need be")
 		}
 		line := 0
-		for a, err := range debian.ReadAdvisories(strings.NewReader(list), debian.Limits{}) {
+		for a, err := range debian.ReadAdvisories(strings.NewReader(list), source.Limits{}) {
 			if err != nil {
 				require.ErrorContains(t, err, "debian: advisories: ")
 				continue

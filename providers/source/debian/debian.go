@@ -14,25 +14,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"iter"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
-	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/source"
 )
-
-// An Opener opens a file for reading from its start, at every call anew. It is safe for concurrent use.
-type Opener func() (io.ReadCloser, error)
-
-// File returns an [Opener] of a file in fsys, as [os.DirFS] or an [embed.FS] gives one.
-func File(fsys fs.FS, name string) Opener {
-	return func() (io.ReadCloser, error) { return fsys.Open(name) }
-}
 
 // An Index is one Packages file: what one archive offers for one component and architecture.
 type Index struct {
@@ -42,7 +32,7 @@ type Index struct {
 	Origin   string
 	Security bool   // it is an archive of security updates
 	Name     string // which file it is, for errors; "" means the origin
-	Open     Opener
+	Open     source.Opener
 }
 
 // name returns what errors call x.
@@ -51,18 +41,6 @@ func (x Index) name() string {
 		return x.Origin
 	}
 	return x.Name
-}
-
-// Limits are the bounds within which a [Source] reads. A zero field means its default.
-type Limits struct {
-	Bytes      int64 // of one index or list, decompressed; 512 MiB
-	Ratio      int64 // of decompressed to compressed bytes, beyond the first MiB; 100
-	Dictionary int64 // of xz, in bytes; 64 MiB, which is that of "xz -9"
-	Packages   int   // in all indices together; 1,000,000
-}
-
-func (l Limits) bounded() bounded.Limits {
-	return bounded.Limits{Bytes: l.Bytes, Ratio: l.Ratio, Dictionary: l.Dictionary}
 }
 
 // Config says what a [Source] reads. Codename, Version and at least one index are required.
@@ -74,9 +52,9 @@ type Config struct {
 	Indices []Index
 
 	// Advisories opens the list of security advisories, in the format of DSA/list; nil for none.
-	Advisories Opener
+	Advisories source.Opener
 
-	Limits Limits
+	Limits source.Limits // Records counts packages
 }
 
 // A Source lists the patches of one release. It is safe for concurrent use and reads its indices anew at every call.
@@ -108,9 +86,6 @@ func New(config Config) (*Source, error) {
 		if index.Origin == "" || index.Open == nil {
 			wrong = multierror.Append(wrong, fmt.Errorf("debian: config: Indices[%d] (%q): Origin and Open are required", i, index.name()))
 		}
-	}
-	if config.Limits.Packages <= 0 {
-		config.Limits.Packages = 1_000_000
 	}
 	config.Indices = slices.Clone(config.Indices)
 	return &Source{

@@ -18,12 +18,13 @@ import (
 	"github.com/patchflow/patchflow/internal/bookworm"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 )
 
 const sum = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-func text(s string) debian.Opener {
+func text(s string) source.Opener {
 	return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
 }
 
@@ -255,7 +256,7 @@ func TestIndexThatCannotBeReadToItsEndIsTheLastError(t *testing.T) {
 	broken := errors.New("disk on fire")
 	for _, row := range []struct {
 		name string
-		open debian.Opener
+		open source.Opener
 		want error
 		text string
 	}{
@@ -288,7 +289,7 @@ func TestIndexThatCannotBeReadToItsEndIsTheLastError(t *testing.T) {
 
 func TestLimitsAreKept(t *testing.T) {
 	three := stanza("a", "1", "all", "") + stanza("b", "1", "all", "") + stanza("c", "1", "all", "")
-	for name, limits := range map[string]debian.Limits{"packages": {Packages: 2}, "bytes": {Bytes: int64(len(three)) - 1}} {
+	for name, limits := range map[string]source.Limits{"records": {Records: 2}, "bytes": {Bytes: int64(len(three)) - 1}} {
 		c := config(base(three))
 		c.Limits = limits
 		patches, errs := collect(t, c, patch.Query{})
@@ -297,7 +298,7 @@ func TestLimitsAreKept(t *testing.T) {
 		require.ErrorContains(t, errs[0], "larger than allowed", name)
 	}
 	c := config(base(three))
-	c.Limits = debian.Limits{Packages: 3, Bytes: int64(len(three))}
+	c.Limits = source.Limits{Records: 3, Bytes: int64(len(three))}
 	require.Len(t, listPatches(t, c, patch.Query{}), 3)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 )
 
@@ -20,8 +21,8 @@ func Example() {
 	source, err := debian.New(debian.Config{
 		Codename:   "bookworm",
 		Version:    "12",
-		Indices:    []debian.Index{{Origin: "bookworm-security", Security: true, Open: debian.File(archive, "Packages")}},
-		Advisories: debian.File(archive, "DSA-list"),
+		Indices:    []debian.Index{{Origin: "bookworm-security", Security: true, Open: source.File(archive, "Packages")}},
+		Advisories: source.File(archive, "DSA-list"),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -44,7 +45,7 @@ func Example() {
 
 func ExampleReadAdvisories() {
 	list := "[31 Jul 2025] DSA-5970-1 sope - security update\n\t{CVE-2025-53603}\n\t[bookworm] - sope 5.8.0-1+deb12u1\n"
-	for a, err := range debian.ReadAdvisories(strings.NewReader(list), debian.Limits{}) {
+	for a, err := range debian.ReadAdvisories(strings.NewReader(list), source.Limits{}) {
 		if err != nil {
 			fmt.Println(err)
 			continue

@@ -19,6 +19,7 @@ import (
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/manager/apt"
+	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/debian"
 )
 
@@ -27,7 +28,7 @@ func bookwormConfig(fsys fs.FS, file func(origin string) string) debian.Config {
 	config := debian.Config{Codename: "bookworm", Version: "12"}
 	for _, origin := range bookworm.Origins() {
 		config.Indices = append(config.Indices, debian.Index{
-			Origin: origin, Security: strings.HasSuffix(origin, "-security"), Open: debian.File(fsys, file(origin)),
+			Origin: origin, Security: strings.HasSuffix(origin, "-security"), Open: source.File(fsys, file(origin)),
 		})
 	}
 	return config
@@ -168,7 +169,7 @@ func TestAdvisoriesOfTheFullCapture(t *testing.T) {
 		defer f.Close()
 		var wrong []error
 		read := 0
-		for a, err := range debian.ReadAdvisories(f, debian.Limits{}) {
+		for a, err := range debian.ReadAdvisories(f, source.Limits{}) {
 			if err != nil {
 				require.ErrorIs(t, err, patch.ErrRecord)
 				wrong = append(wrong, err)
@@ -188,7 +189,7 @@ func TestAdvisoriesOfTheFullCapture(t *testing.T) {
 // The advisories on the golden machine explain patches, each of them one, the lowest that closes its hole.
 func TestGoldenAdvisoriesExplainPatches(t *testing.T) {
 	config := bookwormConfig(bookworm.FS(), bookworm.IndexFile)
-	config.Advisories = debian.File(bookworm.FS(), bookworm.AdvisoryFile)
+	config.Advisories = source.File(bookworm.FS(), bookworm.AdvisoryFile)
 	told := make(map[string]patch.ID)
 	for _, p := range listPatches(t, config, patch.Query{}) {
 		for _, a := range p.Advisories {

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/internal/deb822"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source"
 )
 
 // The places of the fields in a stanza of an index.
@@ -118,7 +118,7 @@ func (l *listing) readIndex(ctx context.Context, x Index) (err error) {
 		return fmt.Errorf("debian: %s: %w", x.name(), err)
 	}
 	defer in.Close()
-	content, err := bounded.NewReader(in, l.source.config.Limits.bounded())
+	content, err := l.source.config.Limits.Reader(in)
 	if err != nil {
 		return fmt.Errorf("debian: %s: %w", x.name(), err)
 	}
@@ -137,9 +137,9 @@ func (l *listing) readIndex(ctx context.Context, x Index) (err error) {
 			err = fmt.Errorf("debian: %s: %w: %w", x.name(), err, patch.ErrRecord)
 		} else if err != nil {
 			return fmt.Errorf("debian: %s: %w", x.name(), err)
-		} else if l.packages++; l.packages > l.source.config.Limits.Packages {
+		} else if l.packages++; l.packages > l.source.config.Limits.Max() {
 			return fmt.Errorf("debian: %s: stanza %d, line %d: more than %d packages: %w",
-				x.name(), stanza.Number, stanza.Line, l.source.config.Limits.Packages, bounded.ErrTooLarge)
+				x.name(), stanza.Number, stanza.Line, l.source.config.Limits.Max(), source.ErrTooLarge)
 		} else if err = l.add(stanza, origin); err != nil {
 			err = fmt.Errorf("debian: %s: stanza %d, line %d: %w: %w", x.name(), stanza.Number, stanza.Line, err, patch.ErrRecord)
 		}
@@ -174,11 +174,11 @@ func (l *listing) add(stanza *deb822.Stanza, origin int) error {
 	}
 	of := release{source: p.Name, version: p.Fixed.Text}
 	if stanza.Has(fieldSource) {
-		source, built, found := strings.Cut(stanza.Text(fieldSource), " ")
-		if !isName([]byte(source)) {
+		name, built, found := strings.Cut(stanza.Text(fieldSource), " ")
+		if !isName([]byte(name)) {
 			return fmt.Errorf("package %s: field Source is %q", name, stanza.Bytes(fieldSource))
 		}
-		of.source = l.word([]byte(source))
+		of.source = l.word([]byte(name))
 		if of.source != p.Name {
 			p.Source = of.source
 		}

@@ -1,0 +1,71 @@
+// Package source holds what the readers of feeds below it share: how a file is opened, within which bounds it is read, and
+// how publishers' words and scores are translated.
+//
+// A reader of a feed reads what an [Opener] gives it, and never fetches anything itself.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/patchflow/patchflow/internal/bounded"
+	"github.com/patchflow/patchflow/patch"
+)
+
+// ErrTooLarge is wrapped by the error for a feed that exceeds a bound of [Limits].
+var ErrTooLarge = bounded.ErrTooLarge
+
+// An Opener opens a file for reading from its start, at every call anew. It is safe for concurrent use.
+type Opener func() (io.ReadCloser, error)
+
+// File returns an [Opener] of a file in fsys, as [os.DirFS] or an [embed.FS] gives one.
+func File(fsys fs.FS, name string) Opener {
+	return func() (io.ReadCloser, error) { return fsys.Open(name) }
+}
+
+// Limits are the bounds within which a feed is read. A zero field means its default.
+type Limits struct {
+	Bytes      int64 // of one file, decompressed; 512 MiB
+	Ratio      int64 // of decompressed to compressed bytes, beyond the first MiB; 100
+	Dictionary int64 // of xz and zstd, in bytes; 64 MiB, which is that of "xz -9"
+	Records    int   // in all files of a listing together; 1,000,000
+}
+
+// Max returns how many records a listing may have.
+func (l Limits) Max() int {
+	if l.Records <= 0 {
+		return 1_000_000
+	}
+	return l.Records
+}
+
+// Reader decompresses r, as its first bytes tell, within the bounds.
+func (l Limits) Reader(r io.Reader) (io.Reader, error) {
+	return bounded.NewReader(r, bounded.Limits{Bytes: l.Bytes, Ratio: l.Ratio, Dictionary: l.Dictionary})
+}
+
+// Open opens a file and decompresses it within the bounds. Closing what it returns closes the file.
+func (l Limits) Open(o Opener) (io.ReadCloser, error) {
+	f, err := o()
+	if err != nil {
+		return nil, err
+	}
+	r, err := l.Reader(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return file{r, f}, nil
+}
+
+type file struct {
+	io.Reader
+	io.Closer
+}
+
+// Bad returns the error for a record that cannot be read: where says in which file and at which place, as in
+// "feed.json: record 12". It wraps [patch.ErrRecord].
+func Bad(where string, err error) error {
+	return fmt.Errorf("%s: %w: %w", where, patch.ErrRecord, err)
+}
