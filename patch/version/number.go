@@ -17,15 +17,8 @@ func appendNumber(key []byte, text string) ([]byte, string) {
 	for start < len(text) && text[start] == '0' {
 		start++
 	}
-	end := start
-	for end < len(text) && isDigit(text[end]) {
-		end++
-	}
-	n := end - start
-	for ; n >= numDigitsMax; n -= numDigitsMax {
-		key = append(key, numDigitsMore)
-	}
-	key = append(key, byte(numDigits+n))
+	end := start + digits(text[start:])
+	key = appendCount(key, end-start)
 	return append(key, text[start:end]...), text[end:]
 }
 
@@ -33,15 +26,26 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
-// isNumber says whether text is digits, and at least one.
-func isNumber(text string) bool {
-	for i := range len(text) {
-		if !isDigit(text[i]) {
-			return false
-		}
+// letters counts the ASCII letters at the beginning of text.
+func letters(text string) int {
+	n := 0
+	for n < len(text) && isLetter(text[n]) {
+		n++
 	}
-	return text != ""
+	return n
 }
+
+// digits counts the digits at the beginning of text.
+func digits(text string) int {
+	n := 0
+	for n < len(text) && isDigit(text[n]) {
+		n++
+	}
+	return n
+}
+
+// isNumber says whether text is digits, and at least one.
+func isNumber(text string) bool { return text != "" && digits(text) == len(text) }
 
 // syntax says why text is no version of a scheme. It quotes the text, of a very long one only its beginning.
 func syntax(s Scheme, text, why string) error {
@@ -50,4 +54,12 @@ func syntax(s Scheme, text, why string) error {
 		return fmt.Errorf("version: %s %q... (%d bytes): %s: %w", s, text[:most], len(text), why, ErrSyntax)
 	}
 	return fmt.Errorf("version: %s %q: %s: %w", s, text, why, ErrSyntax)
+}
+
+// appendCount appends a count, a greater one being a greater key.
+func appendCount(key []byte, n int) []byte {
+	for ; n >= numDigitsMax; n -= numDigitsMax {
+		key = append(key, numDigitsMore)
+	}
+	return append(key, byte(numDigits+n))
 }

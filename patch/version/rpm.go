@@ -1,15 +1,20 @@
 package version
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // RPM is the order of rpm: epoch, version, release, as rpm-version(7) describes it and rpmvercmp compares them. A missing
-// epoch is zero; a missing release is older than every release but those that begin with a tilde.
+// epoch is zero; a missing release is older than every release, as it is for rpm itself.
 const RPM Scheme = "rpm"
 
 // The bytes of an rpm key. The key is the epoch as a number, then version and release as parts, each closed by rpmEnd: of a
-// part the segments, of which separators are no part. The order of the bytes is tilde < end < caret < letters < digits.
+// part the segments, of which separators are no part. The order of the bytes is no release < tilde < end < caret < letters <
+// digits.
 const (
-	rpmTilde  = '!'
+	rpmNone   = '!' // in the place of a release
+	rpmTilde  = '"'
 	rpmEnd    = '%' // also of a segment of letters, so that the shorter of two comes first
 	rpmCaret  = '&'
 	rpmLetter = '('
@@ -31,8 +36,7 @@ func appendRPM(b []byte, text string) ([]byte, error) {
 	if !isNumber(epoch) {
 		return b, syntax(RPM, text, "the epoch is no number")
 	}
-	const maxEpoch = 10 // digits: rpm keeps it in 32 bits
-	if len(strings.TrimLeft(epoch, "0")) > maxEpoch {
+	if _, err := strconv.ParseUint(epoch, 10, 32); err != nil { // rpm keeps it in 32 bits
 		return b, syntax(RPM, text, "the epoch is too big")
 	}
 	ver, release, released := strings.Cut(rest, "-")
@@ -45,7 +49,11 @@ func appendRPM(b []byte, text string) ([]byte, error) {
 		return b, syntax(RPM, text, "it has more than one hyphen, or a colon after the epoch")
 	}
 	key, _ := appendNumber(b, epoch)
-	return appendRPMPart(appendRPMPart(key, ver), release), nil
+	key = appendRPMPart(key, ver)
+	if !released {
+		return append(key, rpmNone), nil
+	}
+	return appendRPMPart(key, release), nil
 }
 
 func appendRPMPart(key []byte, part string) []byte {

@@ -66,6 +66,18 @@ func (v Version) AppendKey(b []byte) ([]byte, error) {
 	switch v.Scheme {
 	case Deb:
 		return appendDeb(b, v.Text)
+	case SemVer:
+		return appendSemVer(b, v.Text)
+	case SemVerLenient:
+		return appendSemVerLenient(b, v.Text)
+	case Windows:
+		return appendWindows(b, v.Text)
+	case DotNet:
+		return appendDotNet(b, v.Text)
+	case APK:
+		return appendAPK(b, v.Text)
+	case Arch:
+		return appendArch(b, v.Text)
 	case RPM:
 		return appendRPM(b, v.Text)
 	case Loose:
