@@ -287,3 +287,22 @@ func TestTaskIDsAreTakenApartAgain(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+func TestScopeInstallsNothingOfWhichOnlyTheSourceIsKnown(t *testing.T) {
+	bySource := update("openssl", "3", patch.ClassSecurity)
+	bySource.ID, bySource.Packages[0].Name, bySource.Packages[0].Source, bySource.Packages[0].Arch = "dsa:1", "", "openssl", ""
+	devices := []inventory.Device{laptop("ada", "libssl3", "1"), laptop("bob", "libssl3", "1", "vim", "8"), laptop("cyd", "libssl3", "1")}
+	for i := range devices {
+		devices[i].Software[0].Source = "openssl"
+	}
+	devices[2].Software[0].Held = true
+	s := scopeOf(t, rollout.ScopeConfig{}, []patch.Patch{bySource, update("vim", "9", patch.ClassSecurity)}, devices...)
+	require.Equal(t, []string{"debian:vim=9(vim 9)"}, contents(s))
+	require.Equal(t, map[string]int{rollout.SkipNoBuild: 1, rollout.SkipHeld: 1}, s.Summary().Skipped)
+	require.Equal(t, []inventory.DeviceID{"ada"}, s.Summary().Examples[rollout.SkipNoBuild])
+
+	// The index of builds closes the gap, and is all that is needed.
+	s = scopeOf(t, rollout.ScopeConfig{}, []patch.Patch{bySource, update("libssl3", "3", patch.ClassSecurity)}, devices[:2]...)
+	require.Equal(t, []string{"debian:libssl3=3(libssl3 3)"}, contents(s))
+	require.Empty(t, s.Summary().Skipped)
+}

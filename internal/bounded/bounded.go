@@ -5,6 +5,7 @@ package bounded
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ var ErrCorrupt = errors.New("compressed data is damaged")
 type Limits struct {
 	Bytes      int64 // how many bytes may come out; 512 MiB
 	Ratio      int64 // how many bytes may come out for each that goes in, beyond the first MiB; 100
-	Dictionary int64 // the largest dictionary of xz, in bytes, which is what decompression costs in memory; 64 MiB
+	Dictionary int64 // the largest dictionary of xz or window of zstd, in bytes, which is what decompression costs in memory; 64 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -43,7 +44,8 @@ func (l Limits) withDefaults() Limits {
 // freeBytes may come out at any ratio: a small file of blanks is no attack.
 const freeBytes = 1 << 20
 
-// A Reader decompresses what it reads, as its first bytes tell: gzip, xz, lz4, or nothing. It is not safe for concurrent use.
+// A Reader decompresses what it reads, as its first bytes tell: gzip, xz, zstd, bzip2, lz4, or nothing. It starts no
+// goroutine and needs no closing. It is not safe for concurrent use.
 type Reader struct {
 	limits Limits
 	in     *counter
@@ -54,7 +56,7 @@ type Reader struct {
 }
 
 // NewReader returns a reader of the content of r. The error wraps [errors.ErrUnsupported] for a compression that is known
-// but not read here (zstd, bzip2, lzma alone).
+// but not read here (lzma alone, zchunk).
 func NewReader(r io.Reader, limits Limits) (*Reader, error) {
 	limits = limits.withDefaults()
 	in := &counter{r: bufio.NewReaderSize(r, 64<<10)}
@@ -69,6 +71,10 @@ func NewReader(r io.Reader, limits Limits) (*Reader, error) {
 		b.out, err = gzip.NewReader(in)
 	case "xz":
 		b.out, err = newXZReader(in, limits)
+	case "zstd":
+		b.out, err = newZstdReader(in, limits)
+	case "bzip2":
+		b.out = bzip2.NewReader(in)
 	case "lz4":
 		b.out = lz4.NewReader(in)
 	default:
@@ -89,6 +95,7 @@ func formatOf(magic []byte) string {
 		{"\x28\xb5\x2f\xfd", "zstd"},
 		{"BZh", "bzip2"},
 		{"\x5d\x00\x00", "lzma"},
+		{"\x00ZCK1", "zchunk"},
 	} {
 		if bytes.HasPrefix(magic, []byte(known.magic)) {
 			return known.format
@@ -97,7 +104,7 @@ func formatOf(magic []byte) string {
 	return "plain"
 }
 
-// Format says what the data is: "plain", "gzip", "xz" or "lz4".
+// Format says what the data is: "plain", "gzip", "xz", "zstd", "bzip2" or "lz4".
 func (b *Reader) Format() string { return b.format }
 
 // Read implements [io.Reader]. Its errors wrap [ErrTooLarge] where a bound is passed, [io.ErrUnexpectedEOF] where the

@@ -37,8 +37,8 @@ type List struct {
 // The origin of an index is the Codename of its archive, or the Suite where that is the more exact one (Ubuntu calls every
 // suite "jammy" and "jammy-security" in turn); without a Release file it is the file's name, and no security archive.
 //
-// The error gathers what could not be used, each with its file; one in a compression that is not read here (zstd
-// or bzip2) wraps [errors.ErrUnsupported]. What could be used is returned beside it: a listing of patches
+// The error gathers what could not be used, each with its file; one in a compression that is not read here
+// (lzma) wraps [errors.ErrUnsupported]. What could be used is returned beside it: a listing of patches
 // made of it is not complete.
 func (r Root) Lists(ctx context.Context) ([]List, error) {
 	root, err := r.open()
