@@ -26,15 +26,6 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
-// letters counts the ASCII letters at the beginning of text.
-func letters(text string) int {
-	n := 0
-	for n < len(text) && isLetter(text[n]) {
-		n++
-	}
-	return n
-}
-
 // digits counts the digits at the beginning of text.
 func digits(text string) int {
 	n := 0
