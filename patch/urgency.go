@@ -3,35 +3,29 @@ package patch
 import "cmp"
 
 // CompareUrgency orders patches by what is known of the danger that they avert, the most urgent first: those against known
-// exploitation, then by severity, then by the probability of exploitation (EPSS), then by the highest CVSS score, then those
-// released first, whose fix has been public for longest, then by ID. What is unknown comes after what is known to be worse, and
-// is never left out. It is a total order for patches with different IDs.
+// exploitation, then by severity, then those that close a hole before all others, then by the probability of exploitation
+// (EPSS), then by the highest CVSS score, then those released first, whose fix has been public for longest, then by ID. What
+// is unknown comes after what is known to be worse, and is never left out. It is a total order for patches with different IDs.
 func CompareUrgency(a, b *Patch) int {
-	rank := func(p *Patch) int {
-		if p.Exploited() == Yes {
+	first := func(a, b bool) int {
+		switch {
+		case a == b:
 			return 0
-		}
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)),
-		cmp.Compare(b.Worst(), a.Worst()),
-		cmp.Compare(b.EPSS(), a.EPSS()),
-		cmp.Compare(b.Base(), a.Base()),
-		compareReleased(a, b),
-		cmp.Compare(a.ID, b.ID),
-	)
-}
-
-// compareReleased puts patches whose release is not known last.
-func compareReleased(a, b *Patch) int {
-	if a.Released.IsZero() != b.Released.IsZero() {
-		if b.Released.IsZero() {
+		case a:
 			return -1
 		}
 		return 1
 	}
-	return a.Released.Compare(b.Released)
+	return cmp.Or(
+		first(a.Exploited() == Yes, b.Exploited() == Yes),
+		cmp.Compare(b.Worst(), a.Worst()),
+		first(a.Classification == ClassSecurity, b.Classification == ClassSecurity),
+		cmp.Compare(b.EPSS(), a.EPSS()),
+		cmp.Compare(b.Base(), a.Base()),
+		first(!a.Released.IsZero(), !b.Released.IsZero()),
+		a.Released.Compare(b.Released),
+		cmp.Compare(a.ID, b.ID),
+	)
 }
 
 // Worst returns the gravest severity that the publisher of p or of one of its advisories gives.

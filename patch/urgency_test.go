@@ -21,6 +21,7 @@ func TestCompareUrgency(t *testing.T) {
 		advised("critical by one of its advisories, but an ID later", patch.Advisory{}, patch.Advisory{Severity: patch.SeverityCritical}),
 		advised("a likely one", patch.Advisory{Severity: patch.SeverityModerate, EPSS: 0.1}, patch.Advisory{EPSS: 0.9}),
 		advised("a less likely one", patch.Advisory{Severity: patch.SeverityModerate, EPSS: 0.8, Scores: []patch.Score{{Base: 10}}}),
+		{ID: "closes a hole", Classification: patch.ClassSecurity},
 		advised("a high score", patch.Advisory{Scores: []patch.Score{{Base: 2}, {Base: 9.8}}}),
 		advised("a lower one", patch.Advisory{Scores: []patch.Score{{Base: 9.7}}}),
 		{ID: "old", Released: at},

@@ -53,11 +53,11 @@ func processing(tb testing.TB) *contest {
 		c.sides = append(c.sides,
 			side{name: install, per: million, setup: func() { m = nil; m = issued(tb, p) }, run: func() { report(tb, m, installs, batch) }},
 			side{name: verify, per: million, run: func() { report(tb, m, verifies, batch) }})
-		most := 10.
-		if batch == 1 {
-			most = 40 // each step makes a batch of its own: its events, its action and their lists
+		most, peer := 10., "random writes"
+		if batch == 1 { // each step makes a batch of its own: its events, its action and their lists
+			most, peer = 5, "map of records"
 		}
-		c.goals = append(c.goals, goal{install, "random writes", most}, goal{verify, "random writes", most})
+		c.goals = append(c.goals, goal{install, peer, most}, goal{verify, peer, most})
 	}
 	return c
 }
