@@ -1,0 +1,142 @@
+package source_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/providers/source"
+)
+
+// object reads an object and lists what it was told.
+func object(limits source.Limits, r io.Reader) (told []string, err error) {
+	err = limits.ReadObject(r, source.Records{
+		Arrays: []string{"list", "more"},
+		Record: func(array string, n int, raw json.RawMessage) error {
+			told = append(told, fmt.Sprintf("%s[%d]=%s", array, n, raw))
+			return nil
+		},
+		Field: func(name string, raw json.RawMessage) error {
+			told = append(told, fmt.Sprintf("%s=%s", name, raw))
+			return nil
+		},
+	})
+	return told, err
+}
+
+func TestReadObject(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"list":[]}`: "",
+		` {"a": 1, "list": [ 1 , {"x":[2]}, null ], "b": {"list": [7]}} ` + "\n":                  `a=1 list[1]=1 list[2]={"x":[2]} list[3]=null b={"list": [7]}`,
+		`{"list":["a"],"more":["b","c"]}`:                                                         `list[1]="a" more[1]="b" more[2]="c"`,
+		`{"list":["a"],"a":"` + strings.Repeat("x", 9) + `","list":["b"]}`:                        `list[1]="a" a="xxxxxxxxx" list[1]="b"`,
+		"\t{\r\n\"list\":[{\"deep\":" + strings.Repeat("[", 99) + strings.Repeat("]", 99) + "}]}": `list[1]={"deep":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`,
+	} {
+		told, err := object(source.Limits{}, strings.NewReader(text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, strings.Join(told, " "), text)
+	}
+}
+
+func TestReadObjectRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		``:                     "unexpected EOF",
+		`{`:                    "unexpected EOF",
+		`{"list":[1`:           "unexpected EOF",
+		`{"list":[{"a":`:       `field "list": record 1: unexpected EOF`,
+		`{"list":[1]`:          "unexpected EOF",
+		`{"a":1}`:              `an object without a field ["list" "more"]`,
+		`{"list":7}`:           `field "list": "7" where "[" is expected`,
+		`[]`:                   `"[" where "{" is expected`,
+		`<html>`:               "invalid character '<'",
+		`{"list":[1,,2]}`:      "invalid character ','",
+		`{"list":[]} {}`:       "something follows the end",
+		`{"list":[]} x`:        "invalid character 'x'",
+		`{"a":x,"list":[]}`:    `field "a": invalid character 'x'`,
+		`{"list":[1,2,3,4,5]}`: "more than 4 records: larger than allowed",
+		`{"list":[` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `]}`: "exceeded max depth",
+	} {
+		_, err := object(source.Limits{Records: 4}, strings.NewReader(text))
+		require.ErrorContains(t, err, want, text[:min(len(text), 40)])
+	}
+	for cut := range len(`{"list":[1]}`) {
+		_, err := object(source.Limits{}, strings.NewReader(`{"list":[1]}`[:cut]))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, cut)
+	}
+	broken := errors.New("disk on fire")
+	_, err := object(source.Limits{}, io.MultiReader(strings.NewReader(`{"list":[1,`), iotest.ErrReader(broken)))
+	require.ErrorIs(t, err, broken)
+}
+
+// endless yields the same byte for ever.
+type endless byte
+
+func (e endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(e)
+	}
+	return len(p), nil
+}
+
+func TestReadObjectBoundsOneRecord(t *testing.T) {
+	for _, beginning := range []string{`{"list":["`, `{"a":"`, `{"`, `{"list":[1`, `{"list":[]}`, ``} {
+		filler := endless('1')
+		if beginning == "" || strings.HasSuffix(beginning, "}") {
+			filler = ' '
+		}
+		_, err := object(source.Limits{}, io.MultiReader(strings.NewReader(beginning), filler))
+		require.ErrorIs(t, err, source.ErrTooLarge, beginning)
+	}
+	// Many records that are large together are none of its business.
+	one := `"` + strings.Repeat("a", 1<<20) + `"`
+	told, err := object(source.Limits{}, strings.NewReader(`{"list":[`+strings.Repeat(one+",", 40)+one+`]}`))
+	require.NoError(t, err)
+	require.Len(t, told, 41)
+}
+
+func TestReadObjectEndsWithTheErrorOfItsFunctions(t *testing.T) {
+	stop := errors.New("enough")
+	record := func(string, int, json.RawMessage) error { return stop }
+	require.ErrorIs(t, source.Limits{}.ReadObject(strings.NewReader(`{"l":[1,x`), source.Records{Arrays: []string{"l"}, Record: record}), stop)
+	field := func(string, json.RawMessage) error { return stop }
+	require.ErrorIs(t, source.Limits{}.ReadObject(strings.NewReader(`{"a":1,x`), source.Records{Field: field}), stop)
+	require.NoError(t, source.Limits{}.ReadObject(strings.NewReader(`{"a":1,"l":[]}`), source.Records{Arrays: []string{"l"}}), "nobody wants a")
+}
+
+func FuzzReadObject(f *testing.F) {
+	f.Add(`{"a": 1, "list": [1, {"x":[2]}, null], "b": {"list": [7]}}`)
+	f.Add(`{"list":[]}{`)
+	f.Add(`{"list":[1,2,3,4,5,6]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		told, err := object(source.Limits{Records: 5}, strings.NewReader(text))
+		var whole map[string]json.RawMessage
+		if err == nil {
+			require.NoError(t, json.Unmarshal([]byte(text), &whole), "read what is no object")
+			require.LessOrEqual(t, len(whole), len(told)+2)
+		}
+	})
+}
+
+func ExampleLimits_ReadObject() {
+	file := strings.NewReader(`{"version": "2026.08.21", "vulnerabilities": [{"cveID": "CVE-2026-73570"}, {"cveID": "CVE-2025-48384"}]}`)
+	err := source.Limits{}.ReadObject(file, source.Records{
+		Arrays: []string{"vulnerabilities"},
+		Record: func(_ string, n int, raw json.RawMessage) error {
+			var record struct{ CVEID string }
+			err := json.Unmarshal(raw, &record)
+			fmt.Println(n, record.CVEID)
+			return err
+		},
+	})
+	fmt.Println(err)
+	// Output:
+	// 1 CVE-2026-73570
+	// 2 CVE-2025-48384
+	// <nil>
+}
