@@ -14,12 +14,13 @@ func TestRatios(t *testing.T) {
 	}
 	var tables strings.Builder
 	for _, build := range []func(testing.TB) *contest{
-		planning, processing, journaling, encoding, encodingTexts, versions, hashing,
+		planning, processing, journaling, encoding, encodingTexts, versions, hashing, assessing,
 	} {
 		c := build(t)
 		t.Run(c.name, c.decide)
 		c.table(&tables)
 	}
 	t.Run("memory", func(t *testing.T) { decideMemory(t, &tables) })
+	t.Run("memory of a fleet", func(t *testing.T) { decideFleetMemory(t, &tables) })
 	t.Log(tables.String())
 }
