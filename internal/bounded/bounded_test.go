@@ -345,7 +345,7 @@ func TestReaderStartsNoGoroutine(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.Read(make([]byte, 1))
 	require.NoError(t, err)
-	require.Equal(t, before, runtime.NumGoroutine(), "nobody closes the reader")
+	require.LessOrEqual(t, runtime.NumGoroutine(), before, "nobody closes the reader") // those of other tests may end meanwhile
 }
 
 func TestReaderPassesOnTheErrorsOfWhatItReads(t *testing.T) {
