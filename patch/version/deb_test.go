@@ -254,27 +254,7 @@ func FuzzDeb(f *testing.F) {
 		if len(a)+len(b)+len(c) > 4096 {
 			t.Skip("longer than need be")
 		}
-		texts := []string{a, b, c}
-		var keys []version.Key
-		for _, text := range texts {
-			key, err := deb(text).Key()
-			if err != nil {
-				require.ErrorIs(t, err, version.ErrSyntax)
-				return
-			}
-			for _, r := range []byte(key) {
-				require.True(t, ' ' < r && r < 0x7f, "key %q is not printable ASCII", key)
-			}
-			keys = append(keys, key)
-		}
-		for i := range texts {
-			for j := range texts {
-				got := strings.Compare(string(keys[i]), string(keys[j]))
-				require.Equal(t, reference(texts[i], texts[j]), got, "%q against %q", texts[i], texts[j])
-				require.False(t, keys[i] != keys[j] && strings.HasPrefix(string(keys[i]), string(keys[j])),
-					"the key of %q begins with that of %q", texts[i], texts[j])
-			}
-		}
+		checkOrder(t, version.Deb, reference, a, b, c)
 	})
 }
 

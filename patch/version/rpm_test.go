@@ -231,10 +231,15 @@ func FuzzRPM(f *testing.F) {
 	})
 }
 
-// checkOrder requires that the keys of texts, if all are versions, order them as reference does, and that no key begins
-// another.
+// checkOrder requires that the keys of texts, if all are versions, order them as reference does, that no key begins another,
+// and that Compare says what keys say.
 func checkOrder(t *testing.T, s version.Scheme, reference func(a, b string) int, texts ...string) {
 	t.Helper()
+	for _, a := range texts {
+		for _, b := range texts {
+			requireCompare(t, s, a, b)
+		}
+	}
 	var keys []string
 	for _, text := range texts {
 		key, err := version.Version{Scheme: s, Text: text}.Key()

@@ -6,6 +6,27 @@
 //
 // A version turns into a sortable [Key]: comparing two keys as strings (or as bytes) gives the order of the scheme. Keys
 // are what indices and databases hold; building one costs a few hundred nanoseconds, comparing two a few.
+//
+// # Which scheme for what
+//
+//	deb             packages of Debian, Ubuntu and what is made of them
+//	rpm             packages of Red Hat, SUSE, Amazon Linux and other systems with rpm
+//	apk             packages of Alpine
+//	arch            packages of Arch Linux, with their pkgrel
+//	windows         builds of Windows, versions of its files and drivers: a missing number is zero
+//	dotnet          System.Version, which PowerShell modules have: a missing number is less than zero
+//	winget          what the Windows Package Manager offers and lists
+//	nuget           packages of NuGet and Chocolatey
+//	macos           macOS, iOS and Apple's other systems by version
+//	macos-build     one of them by build, on one model
+//	sparkle         applications of macOS that update themselves by Sparkle
+//	pep440          packages of Python
+//	semver          where semantic versions are promised: npm, crates, Helm
+//	semver-lenient  semantic versions as people write them, and tags such as those of Go modules
+//	loose           other software whose versions look semantic
+//
+// Take the scheme of what installs a package, not the one that its versions look like. Where none fits, give them a scheme that
+// this package does not know: then they are incomparable, and nothing is concluded from them.
 package version
 
 import (
@@ -80,6 +101,18 @@ func (v Version) AppendKey(b []byte) ([]byte, error) {
 		return appendArch(b, v.Text)
 	case RPM:
 		return appendRPM(b, v.Text)
+	case WinGet:
+		return appendWinGet(b, v.Text)
+	case MacOS:
+		return appendMacOS(b, v.Text)
+	case MacOSBuild:
+		return appendMacOSBuild(b, v.Text)
+	case Sparkle:
+		return appendSparkle(b, v.Text)
+	case PEP440:
+		return appendPEP440(b, v.Text)
+	case NuGet:
+		return appendNuGet(b, v.Text)
 	case Loose:
 		return appendLoose(b, v.Text)
 	}
@@ -92,6 +125,12 @@ func (v Version) AppendKey(b []byte) ([]byte, error) {
 func Compare(a, b Version) (int, error) {
 	if a.Scheme != b.Scheme {
 		return 0, fmt.Errorf("version: %s %q and %s %q: %w", a.Scheme, a.Text, b.Scheme, b.Text, ErrIncomparable)
+	}
+	switch a.Scheme { // those that fleets have by the million
+	case Deb:
+		return compareDeb(a.Text, b.Text)
+	case RPM:
+		return compareRPM(a.Text, b.Text)
 	}
 	var abuf, bbuf [96]byte
 	ak, err := a.AppendKey(abuf[:0])

@@ -20,8 +20,19 @@ func TestDotNetVectors(t *testing.T) {
 	checkVectors(t, "testdata/dotnet-version.tsv", version.DotNet, 20)
 }
 
+func TestDotNetSharedVectors(t *testing.T) {
+	shared := need.Shared(t)
+	checkVectors(t, filepath.Join(shared, "vectors", "dotnet-version.tsv"), version.DotNet, 20)
+	checkDotNetInvalid(t, filepath.Join(shared, "vectors", "dotnet-version-invalid.txt"))
+}
+
 func TestDotNetRefuses(t *testing.T) {
-	f, err := os.Open(filepath.Join(need.Shared(t), "vectors", "dotnet-version-invalid.txt"))
+	checkDotNetInvalid(t, "testdata/dotnet-version-invalid.txt")
+}
+
+func checkDotNetInvalid(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.Open(file)
 	require.NoError(t, err)
 	defer f.Close()
 	rows := 0
