@@ -50,17 +50,17 @@ func Diff(older, newer *Catalog) Changes {
 		switch {
 		case len(b) == 0 || len(a) > 0 && a[0].ID < b[0].ID:
 			c.Removed = append(c.Removed, a[0].ID)
-			c.name(&a[0])
+			c.name(a[0])
 			a = a[1:]
 		case len(a) == 0 || b[0].ID < a[0].ID:
 			c.Added = append(c.Added, b[0].ID)
-			c.name(&b[0])
+			c.name(b[0])
 			b = b[1:]
 		default:
-			if !a[0].equal(&b[0]) {
+			if !a[0].equal(b[0]) {
 				c.Changed = append(c.Changed, b[0].ID)
-				c.name(&a[0])
-				c.name(&b[0])
+				c.name(a[0])
+				c.name(b[0])
 			}
 			a, b = a[1:], b[1:]
 		}
@@ -89,7 +89,8 @@ func (p *Patch) equal(o *Patch) bool {
 			p.SeverityRaw == o.SeverityRaw && p.Contested == o.Contested && p.Reboot == o.Reboot && p.Reversal == o.Reversal &&
 			p.Size == o.Size && p.Released.Equal(o.Released) && p.Modified.Equal(o.Modified) && p.Withdrawn.Equal(o.Withdrawn) &&
 			slices.Equal(p.ClassificationRaw, o.ClassificationRaw) && slices.Equal(p.Supersedes, o.Supersedes) &&
-			slices.Equal(p.Requires, o.Requires) && slices.Equal(p.References, o.References) && maps.Equal(p.Native, o.Native) &&
+			slices.Equal(p.Requires, o.Requires) && slices.Equal(p.Aliases, o.Aliases) && slices.Equal(p.Provenance, o.Provenance) &&
+			slices.Equal(p.References, o.References) && maps.Equal(p.Native, o.Native) &&
 			slices.EqualFunc(p.Packages, o.Packages, Package.equal) && slices.EqualFunc(p.Unaffected, o.Unaffected, Package.equal) &&
 			slices.EqualFunc(p.Advisories, o.Advisories, Advisory.equal)
 }

@@ -44,6 +44,7 @@ type Platform struct {
 // an update of an application or of definitions, firmware, or a fix of a configuration.
 type Patch struct {
 	ID             ID             `json:"id"`
+	Aliases        []ID           `json:"aliases,omitempty"` // other IDs under which it is known: those of the patches that [Merge] made one with it
 	Title          string         `json:"title,omitempty"`
 	Platform       Platform       `json:"platform,omitzero"`
 	Classification Classification `json:"classification"`
@@ -54,8 +55,8 @@ type Patch struct {
 	ClassificationRaw []string `json:"classificationRaw,omitempty"`
 	SeverityRaw       string   `json:"severityRaw,omitempty"`
 
-	// Contested says that two independent fields of the publisher disagree about the classification. A policy holds
-	// such a patch whatever its rules say (design rule 11).
+	// Contested says that two independent fields of the publisher, or two sources, disagree about the classification, or
+	// two sources about whether it was withdrawn. A policy holds such a patch whatever its rules say (design rule 11).
 	Contested bool `json:"contested,omitempty"`
 
 	Advisories []Advisory `json:"advisories,omitempty"` // what explains it; none for an ordinary correction
@@ -74,6 +75,16 @@ type Patch struct {
 	Size       int64             `json:"size,omitempty"` // bytes to download for all packages together; 0 if unknown
 	References []string          `json:"references,omitempty"`
 	Native     map[string]string `json:"native,omitempty"` // the source's own fields, carried untouched; nothing decides by them
+
+	Provenance []Provenance `json:"provenance,omitempty"` // what does not come from the patch's own source; see [Merge]
+}
+
+// Provenance says that a field of a patch, or something in it, comes from another patch than the one whose ID it has.
+type Provenance struct {
+	// Field is the field's name in JSON, and for a field of an advisory the advisory's ID before it: "severity",
+	// "packages", "advisories/ALSA-2024:1234/scores".
+	Field string `json:"field"`
+	From  ID     `json:"from"` // whose source told it
 }
 
 // A Package is one package that a patch replaces, and which of its versions need that: those from Introduced up to Fixed,

@@ -47,7 +47,7 @@ func (c *Catalog) Replacements(id ID) iter.Seq[*Patch] {
 			}
 			slices.Sort(next)
 			for _, u := range next {
-				if p := &c.patches[u]; p.Withdrawn.IsZero() && !yield(p) {
+				if p := c.patches[u]; p.Withdrawn.IsZero() && !yield(p) {
 					return
 				}
 			}
@@ -81,7 +81,7 @@ type supersedence struct {
 
 func (s *supersedence) above(n int32) []int32 { return s.parents[s.first[n]:s.first[n+1]] }
 
-func newSupersedence(patches []Patch) supersedence {
+func newSupersedence(patches []*Patch) supersedence {
 	links := 0
 	for i := range patches {
 		links += len(patches[i].Supersedes)
@@ -93,6 +93,9 @@ func newSupersedence(patches []Patch) supersedence {
 	index := make(map[ID]int32, len(patches))
 	for i := range patches {
 		index[patches[i].ID] = int32(i)
+		for _, id := range patches[i].Aliases {
+			index[id] = int32(i)
+		}
 	}
 	for i := range patches {
 		for _, id := range patches[i].Supersedes {
@@ -150,7 +153,7 @@ func newSupersedence(patches []Patch) supersedence {
 			if top < 0 && patches[u].Withdrawn.IsZero() {
 				top = u
 			}
-			if top >= 0 && (best < 0 || compareAge(&patches[top], &patches[best]) > 0) {
+			if top >= 0 && (best < 0 || compareAge(patches[top], patches[best]) > 0) {
 				best = top
 			}
 		}
