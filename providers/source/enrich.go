@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -24,8 +25,8 @@ func IsCVE(name string) bool {
 
 // An Addition is an advisory that an enricher may know more of.
 type Addition struct {
-	// Patch is a copy whose advisories and native fields are its own, Advisory is one of its advisories, with scores that
-	// can be appended to. What else they point to belongs to the catalog. Was is the patch in the catalog.
+	// Patch is a copy whose advisories, native fields and provenance are its own, Advisory is one of its advisories, with
+	// scores that can be appended to. What else they point to belongs to the catalog. Was is the patch in the catalog.
 	Patch    *patch.Patch
 	Advisory *patch.Advisory
 	Was      *patch.Patch
@@ -43,6 +44,23 @@ func (a *Addition) Native(name, value string) bool {
 	}
 	a.Patch.Native[name] = value
 	return true
+}
+
+// Credit notes that a field of the advisory, by its name in JSON, comes from somewhere else: "kev:2026.08.21". See
+// [patch.Patch.Provenance].
+func (a *Addition) Credit(field string, from patch.ID) {
+	a.CreditPatch("advisories/"+a.Advisory.ID+"/"+field, from)
+}
+
+// CreditPatch notes the same of a field of the patch.
+func (a *Addition) CreditPatch(field string, from patch.ID) {
+	p := patch.Provenance{Field: field, From: from}
+	i, found := slices.BinarySearchFunc(a.Patch.Provenance, p, func(a, b patch.Provenance) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.From, b.From))
+	})
+	if !found {
+		a.Patch.Provenance = slices.Insert(a.Patch.Provenance, i, p)
+	}
 }
 
 // Enrich is what enrichers have in common that know CVEs: for each advisory in c that names a CVE which is known, by its list
@@ -69,6 +87,7 @@ func Enrich(ctx context.Context, c *patch.Catalog, known func(cve string) bool, 
 				p = new(patch.Patch)
 				*p = *was
 				p.Native = maps.Clone(was.Native)
+				p.Provenance = slices.Clone(was.Provenance)
 				p.Advisories = slices.Clone(was.Advisories)
 				for j := range p.Advisories {
 					p.Advisories[j].Scores = slices.Clip(p.Advisories[j].Scores)

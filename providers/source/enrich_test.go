@@ -60,13 +60,22 @@ func TestEnrichCallsForAdvisoriesThatNameAKnownCVE(t *testing.T) {
 func TestEnrichLeavesTheCatalogAsItIs(t *testing.T) {
 	room := append(make([]patch.Score, 0, 8), patch.Score{Base: 1})
 	native := map[string]string{"a": "1"}
-	c := catalog(t, patch.Patch{ID: "x:1", Native: native, Advisories: []patch.Advisory{{ID: "CVE-2024-0001", Scores: room}}})
+	credit := func(field string, from patch.ID) patch.Provenance {
+		return patch.Provenance{Field: field, From: from}
+	}
+	told := append(make([]patch.Provenance, 0, 8), credit("advisories/CVE-2024-0001/scores", "z:1"))
+	c := catalog(t, patch.Patch{ID: "x:1", Native: native, Provenance: told, Advisories: []patch.Advisory{{ID: "CVE-2024-0001", Scores: room}}})
 	add := func(a *source.Addition) bool {
 		a.Advisory.Exploited = patch.Yes
 		a.Advisory.Scores = append(a.Advisory.Scores, patch.Score{Base: 2})
 		require.True(t, a.Native("b", "2"))
 		require.False(t, a.Native("b", "2"))
 		require.False(t, a.Native("a", "1"))
+		a.Credit("scores", "y:1")
+		a.Credit("exploited", "y:1")
+		a.Credit("scores", "y:1")
+		a.Credit("scores", "w:1")
+		a.CreditPatch("native", "y:1")
 		return true
 	}
 	all := func(string) bool { return true }
@@ -77,8 +86,13 @@ func TestEnrichLeavesTheCatalogAsItIs(t *testing.T) {
 	require.Equal(t, first, second)
 	require.Equal(t, map[string]string{"a": "1", "b": "2"}, first[0].Native)
 	require.Len(t, first[0].Advisories[0].Scores, 2)
+	require.Equal(t, []patch.Provenance{
+		credit("advisories/CVE-2024-0001/exploited", "y:1"), credit("advisories/CVE-2024-0001/scores", "w:1"),
+		credit("advisories/CVE-2024-0001/scores", "y:1"), credit("advisories/CVE-2024-0001/scores", "z:1"), credit("native", "y:1"),
+	}, first[0].Provenance)
 	was, _ := c.Get("x:1")
 	require.Equal(t, map[string]string{"a": "1"}, was.Native)
+	require.Equal(t, []patch.Provenance{credit("advisories/CVE-2024-0001/scores", "z:1")}, was.Provenance)
 	require.Equal(t, []patch.Advisory{{ID: "CVE-2024-0001", Scores: []patch.Score{{Base: 1}}}}, was.Advisories)
 }
 

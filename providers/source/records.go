@@ -54,24 +54,9 @@ func (l Limits) ReadObject(r io.Reader, to Records) error {
 			continue
 		}
 		found = true
-		if err := delimiter(dec, '['); err != nil {
-			return fmt.Errorf("field %q: %w", name, err)
-		}
-		for n := 1; dec.More(); n++ {
-			if total++; total > l.Max() {
-				return fmt.Errorf("more than %d records: %w", l.Max(), ErrTooLarge)
-			}
-			g.left = MaxRecord
-			var raw json.RawMessage
-			if err := dec.Decode(&raw); err != nil {
-				return fmt.Errorf("field %q: record %d: %w", name, n, unexpected(err))
-			}
-			if err := to.Record(name, n, raw); err != nil {
-				return err
-			}
-		}
-		if err := delimiter(dec, ']'); err != nil {
-			return fmt.Errorf("field %q: %w", name, err)
+		record := func(n int, raw json.RawMessage) error { return to.Record(name, n, raw) }
+		if err := l.elements(dec, g, fmt.Sprintf("field %q: ", name), &total, record); err != nil {
+			return err
 		}
 	}
 	if err := delimiter(dec, '}'); err != nil {
@@ -80,6 +65,47 @@ func (l Limits) ReadObject(r io.Reader, to Records) error {
 	if !found {
 		return fmt.Errorf("an object without a field %q", to.Arrays)
 	}
+	return end(dec, g)
+}
+
+// ReadArray reads one JSON array from r, which is decompressed already, and calls record with every element, one after the
+// other. n counts them from 1. Errors are those of [Limits.ReadObject].
+func (l Limits) ReadArray(r io.Reader, record func(n int, raw json.RawMessage) error) error {
+	g := &gauge{r: r, left: MaxRecord}
+	dec := json.NewDecoder(g)
+	total := 0
+	if err := l.elements(dec, g, "", &total, record); err != nil {
+		return err
+	}
+	return end(dec, g)
+}
+
+// elements reads an array; where names it in errors, and total counts the elements of all arrays of a file.
+func (l Limits) elements(dec *json.Decoder, g *gauge, where string, total *int, record func(n int, raw json.RawMessage) error) error {
+	if err := delimiter(dec, '['); err != nil {
+		return fmt.Errorf("%s%w", where, err)
+	}
+	for n := 1; dec.More(); n++ {
+		if *total++; *total > l.Max() {
+			return fmt.Errorf("more than %d records: %w", l.Max(), ErrTooLarge)
+		}
+		g.left = MaxRecord
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return fmt.Errorf("%srecord %d: %w", where, n, unexpected(err))
+		}
+		if err := record(n, raw); err != nil {
+			return err
+		}
+	}
+	if err := delimiter(dec, ']'); err != nil {
+		return fmt.Errorf("%s%w", where, err)
+	}
+	return nil
+}
+
+// end makes sure that nothing but blanks follows.
+func end(dec *json.Decoder, g *gauge) error {
 	g.left = MaxRecord
 	if _, err := dec.Token(); err == nil {
 		return errors.New("something follows the end")

@@ -109,6 +109,30 @@ func TestReadObjectEndsWithTheErrorOfItsFunctions(t *testing.T) {
 	require.NoError(t, source.Limits{}.ReadObject(strings.NewReader(`{"a":1,"l":[]}`), source.Records{Arrays: []string{"l"}}), "nobody wants a")
 }
 
+func TestReadArray(t *testing.T) {
+	read := func(text string) (told []string, err error) {
+		err = source.Limits{Records: 3}.ReadArray(strings.NewReader(text), func(n int, raw json.RawMessage) error {
+			told = append(told, fmt.Sprintf("%d=%s", n, raw))
+			return nil
+		})
+		return told, err
+	}
+	told, err := read(` [ 1 , {"a":[2]} ] `)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1=1", `2={"a":[2]}`}, told)
+	for text, want := range map[string]string{
+		``: "unexpected EOF", `[`: "unexpected EOF", `[1`: "unexpected EOF", `[1,`: "record 2: unexpected EOF", `{}`: `"{" where "[" is expected`,
+		`[1,,2]`: "record 2: invalid character ','", `[] []`: "something follows the end", `[1,2,3,4]`: "more than 3 records: larger than allowed",
+	} {
+		_, err := read(text)
+		require.ErrorContains(t, err, want, text)
+	}
+	stop := errors.New("enough")
+	require.ErrorIs(t, source.Limits{}.ReadArray(strings.NewReader(`[1,x`), func(int, json.RawMessage) error { return stop }), stop)
+	err = source.Limits{}.ReadArray(io.MultiReader(strings.NewReader(`["`), endless('a')), func(int, json.RawMessage) error { return nil })
+	require.ErrorIs(t, err, source.ErrTooLarge)
+}
+
 func FuzzReadObject(f *testing.F) {
 	f.Add(`{"a": 1, "list": [1, {"x":[2]}, null], "b": {"list": [7]}}`)
 	f.Add(`{"list":[]}{`)

@@ -67,17 +67,22 @@ func (s *Scores) Score(cve string) (Score, bool) {
 	return score, found
 }
 
-// Enrich implements [patch.Enricher].
+// Enrich implements [patch.Enricher]. What is added is credited to the day, "epss:2025-12-26", or to "epss:scores".
 func (s *Scores) Enrich(ctx context.Context, catalog *patch.Catalog) ([]patch.Patch, error) {
 	known := func(cve string) bool {
 		_, found := s.byCVE[cve]
 		return found
+	}
+	from := patch.ID("epss:scores")
+	if !s.date.IsZero() {
+		from = patch.ID("epss:" + s.date.Format(time.DateOnly))
 	}
 	return source.Enrich(ctx, catalog, known, func(a *source.Addition) bool {
 		changed := false
 		for _, name := range a.CVEs {
 			if p := s.byCVE[name].Probability; p > a.Advisory.EPSS {
 				a.Advisory.EPSS, changed = p, true
+				a.Credit("epss", from)
 			}
 		}
 		return changed

@@ -114,7 +114,9 @@ func TestEnrichTakesTheHighest(t *testing.T) {
 				return
 			}
 			row.was.EPSS = row.want
-			require.Equal(t, []patch.Patch{explained(row.was)}, changed)
+			want := explained(row.was)
+			want.Provenance = []patch.Provenance{{Field: "advisories/" + row.was.ID + "/epss", From: "epss:2025-12-26"}}
+			require.Equal(t, []patch.Patch{want}, changed)
 		})
 	}
 	require.Empty(t, enrich(t, &epss.Scores{}, explained(patch.Advisory{ID: "CVE-2024-0001"})))
@@ -128,6 +130,9 @@ func TestALaterDay(t *testing.T) {
 	enriched := enrich(t, monday, listed)
 	require.Empty(t, enrich(t, tuesday, enriched...))
 	require.Equal(t, 0.25, enrich(t, tuesday, listed)[0].EPSS())
+
+	someday, _ := read(t, "cve,epss\nCVE-2024-0001,0.5\n")
+	require.Equal(t, patch.ID("epss:scores"), enrich(t, someday, listed)[0].Provenance[0].From)
 }
 
 func TestRecordsThatCannotBeRead(t *testing.T) {

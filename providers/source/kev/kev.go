@@ -116,31 +116,40 @@ func (c *Catalogue) Join(older *Catalogue) *Catalogue {
 	return joined
 }
 
-// Enrich implements [patch.Enricher]. An advisory is exploited if one of its CVEs is.
+// Enrich implements [patch.Enricher]. An advisory is exploited if one of its CVEs is. What is added is credited to the
+// edition, "kev:2026.08.21", or to "kev:catalogue".
 func (c *Catalogue) Enrich(ctx context.Context, catalog *patch.Catalog) ([]patch.Patch, error) {
 	known := func(cve string) bool {
 		_, found := c.entries[cve]
 		return found
 	}
+	from := patch.ID("kev:" + cmp.Or(c.version, "catalogue"))
 	return source.Enrich(ctx, catalog, known, func(a *source.Addition) bool {
 		changed := false
 		if a.Advisory.Exploited != patch.Yes {
 			a.Advisory.Exploited, changed = patch.Yes, true
+			a.Credit("exploited", from)
 		}
 		for _, name := range a.CVEs {
 			e := c.entries[name]
 			if since := a.Advisory.KnownSince; since.IsZero() || e.Added.Before(since) {
 				a.Advisory.KnownSince, changed = e.Added, true
+				a.Credit("knownSince", from)
 			}
+			native := false
 			if !e.Due.IsZero() {
 				// Days in this form are in order as texts.
 				due, was := e.Due.Format(time.DateOnly), a.Patch.Native[NativeDue]
 				if was == "" || due < was {
-					changed = a.Native(NativeDue, due) || changed
+					native = a.Native(NativeDue, due)
 				}
 			}
 			if was := a.Patch.Native[NativeRansomware]; e.RansomwareRaw != "" && (was == "" || e.Ransomware == patch.Yes && !ransomware(was)) {
-				changed = a.Native(NativeRansomware, e.RansomwareRaw) || changed
+				native = a.Native(NativeRansomware, e.RansomwareRaw) || native
+			}
+			if native {
+				changed = true
+				a.CreditPatch("native", from)
 			}
 		}
 		return changed

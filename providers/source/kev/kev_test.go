@@ -20,6 +20,7 @@ import (
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/providertest"
 	"github.com/patchflow/patchflow/providers/source"
+	"github.com/patchflow/patchflow/providers/source/arch"
 	"github.com/patchflow/patchflow/providers/source/kev"
 )
 
@@ -173,7 +174,26 @@ func TestEnrich(t *testing.T) {
 				require.Empty(t, changed)
 				return
 			}
-			require.Empty(t, cmp.Diff([]patch.Patch{row.want}, changed))
+			require.Len(t, changed, 1)
+			var told []string
+			for _, v := range changed[0].Provenance {
+				require.Equal(t, patch.ID("kev:catalogue"), v.From)
+				told = append(told, v.Field)
+			}
+			var want []string
+			for i, a := range row.want.Advisories {
+				if a.Exploited == patch.Yes {
+					require.NotEqual(t, patch.Yes, row.was.Advisories[i].Exploited)
+					want = append(want, "advisories/"+a.ID+"/exploited", "advisories/"+a.ID+"/knownSince")
+				}
+			}
+			if row.want.Native != nil {
+				want = append(want, "native")
+			}
+			require.Equal(t, want, told)
+			got := changed[0]
+			got.Provenance = nil
+			require.Empty(t, cmp.Diff(row.want, got))
 			require.Empty(t, enrich(t, k, changed...))
 		})
 	}
@@ -196,6 +216,7 @@ func TestAnEntryThatIsTakenBackLowersNothing(t *testing.T) {
 	joined := young.Join(old)
 	require.Equal(t, 2, joined.Len())
 	require.Equal(t, "2", joined.Version())
+	require.Equal(t, patch.ID("kev:2"), enrich(t, joined, p)[0].Provenance[0].From)
 	require.Equal(t, day("2024-06-01"), joined.Released())
 	e, _ := joined.Entry("CVE-2024-0002")
 	require.Equal(t, day("2024-02-02"), e.Added, "the newer file is right where it says something")
@@ -316,6 +337,37 @@ func TestCapturedCatalogues(t *testing.T) {
 	}
 	_, _, err := kev.Read(t.Context(), kev.Config{Open: source.File(os.DirFS(need.Shared(t, "feeds", "vuls-data-update-fixtures", "cisa", "kev", "testdata", "fixtures")), "known_exploited_vulnerabilities.json")})
 	require.ErrorContains(t, err, "it has 1 records and says that it has 801")
+}
+
+// What CISA knows marks the issues of a whole distribution, once.
+func TestCapturedIssuesOfArchLinux(t *testing.T) {
+	feeds := os.DirFS(need.Shared(t, "feeds"))
+	issues, err := arch.New(arch.Config{Open: source.File(feeds, "arch/arch-AVG.jsonl.gz")})
+	require.NoError(t, err)
+	c, refused, err := patch.Collect(t.Context(), patch.Query{}, issues)
+	require.NoError(t, err)
+	require.Empty(t, refused)
+	k, _, err := kev.Read(t.Context(), kev.Config{Open: source.File(feeds, "cisa-kev/kev_catalog_2026.json")})
+	require.NoError(t, err)
+	changed, err := k.Enrich(t.Context(), c)
+	require.NoError(t, err)
+	want := 0
+	for p := range c.All() {
+		if slices.ContainsFunc(p.CVEs(), func(cve string) bool { _, found := k.Entry(cve); return found }) {
+			want++
+		}
+	}
+	require.Equal(t, 116, want)
+	require.Len(t, changed, want)
+	for i := range changed {
+		require.Equal(t, patch.Yes, changed[i].Exploited())
+		require.NotEmpty(t, changed[i].Native[kev.NativeDue])
+	}
+	richer, err := c.With(changed)
+	require.NoError(t, err)
+	again, err := k.Enrich(t.Context(), richer)
+	require.NoError(t, err)
+	require.Empty(t, again)
 }
 
 func FuzzRead(f *testing.F) {

@@ -1,8 +1,8 @@
 package wua
 
 import (
+	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -49,55 +49,70 @@ type Result struct {
 // are RFC 3339 or what ConvertTo-Json of Windows PowerShell writes ("/Date(1731024000000)/"), collections are arrays or
 // one text. Errors names the properties that could not be read, with the HRESULT. What is not known here goes to Native.
 //
-// An update that cannot be read is in Refused. The error is for a result that cannot be read at all, or not to its end.
+// The text is UTF-8, with or without a byte order mark. An update that cannot be read is in Refused. The error is for a result that cannot be read at all, or not to its end.
 func Read(r io.Reader, limits source.Limits) (Result, error) {
 	in, err := limits.Reader(r)
 	if err != nil {
 		return Result{}, fmt.Errorf("wua: result: %w", err)
 	}
 	records := 0
-	return read("result", in, &records, limits.Max())
+	return read("result", in, limits, &records)
 }
 
 // read reads a result. records counts the updates of all results together.
-func read(name string, in io.Reader, records *int, most int) (Result, error) {
-	var file struct {
-		At             flexTime
-		Criteria       string
-		ResultCode     flexInt
-		RebootRequired json.RawMessage
-		Updates        []json.RawMessage
+func read(name string, in io.Reader, limits source.Limits, records *int) (Result, error) {
+	var r Result
+	text := bufio.NewReader(in)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // Windows PowerShell writes one
+		_, _ = text.Discard(len(mark))
 	}
-	d := json.NewDecoder(in)
-	if err := d.Decode(&file); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+	err := limits.ReadObject(text, source.Records{
+		Arrays: []string{"Updates"},
+		Record: func(_ string, n int, raw json.RawMessage) error {
+			if *records++; *records > limits.Max() {
+				return fmt.Errorf("update %d: more than %d updates: %w", n, limits.Max(), source.ErrTooLarge)
+			}
+			u, err := parseUpdate(raw)
+			if err != nil {
+				r.Refused = append(r.Refused, source.Bad(fmt.Sprintf("wua: %s: update %d", name, n), err))
+				return nil
+			}
+			r.Updates = append(r.Updates, u)
+			return nil
+		},
+		Field: r.field,
+	})
+	if err != nil {
+		return r, fmt.Errorf("wua: %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// field reads what is not an update. Whether a restart is pending may have failed to be read like any property: then it is
+// unknown.
+func (r *Result) field(name string, raw json.RawMessage) error {
+	var err error
+	switch name {
+	case "At":
+		var at flexTime
+		err = json.Unmarshal(raw, &at)
+		r.At = time.Time(at)
+	case "Criteria":
+		err = json.Unmarshal(raw, &r.Criteria)
+	case "ResultCode":
+		var code flexInt
+		err = json.Unmarshal(raw, &code)
+		r.ResultCode = int64(code)
+	case "RebootRequired":
+		var pending *flexBool
+		if json.Unmarshal(raw, &pending) == nil {
+			r.RebootRequired = pending.tri()
 		}
-		return Result{}, fmt.Errorf("wua: %s: at byte %d: %w", name, d.InputOffset(), err)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		if err == nil {
-			err = errors.New("something follows the result")
-		}
-		return Result{}, fmt.Errorf("wua: %s: after byte %d: %w", name, d.InputOffset(), err)
+	if err != nil {
+		return fmt.Errorf("field %s: %w", name, err)
 	}
-	result := Result{At: time.Time(file.At), Criteria: file.Criteria, ResultCode: int64(file.ResultCode)}
-	var pending flexBool
-	if json.Unmarshal(file.RebootRequired, &pending) == nil && string(file.RebootRequired) != "null" {
-		result.RebootRequired = pending.tri()
-	}
-	for i, raw := range file.Updates {
-		if *records++; *records > most {
-			return result, fmt.Errorf("wua: %s: update %d: more than %d updates: %w", name, i+1, most, source.ErrTooLarge)
-		}
-		u, err := parseUpdate(raw)
-		if err != nil {
-			result.Refused = append(result.Refused, source.Bad(fmt.Sprintf("wua: %s: update %d", name, i+1), err))
-			continue
-		}
-		result.Updates = append(result.Updates, u)
-	}
-	return result, nil
+	return nil
 }
 
 // A Naming says which patches the missing updates of a scan are.

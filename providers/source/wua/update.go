@@ -181,16 +181,14 @@ func (u *Update) Patch() patch.Patch {
 }
 
 func (u *Update) classify(p *patch.Patch) {
-	classes := make(map[patch.Classification]bool)
+	classes, names := make(map[patch.Classification]bool), make(map[string]bool)
 	for _, c := range u.Categories {
 		name, known := classificationOf(c.ID)
 		if !known && c.Type != "UpdateClassification" {
 			continue
 		}
 		name = cmp.Or(name, c.Name, c.ID)
-		if !slices.Contains(p.ClassificationRaw, name) {
-			p.ClassificationRaw = append(p.ClassificationRaw, name)
-		}
+		names[name] = true
 		class := source.Classification(name)
 		if known && name == "Driver Sets" {
 			class = patch.ClassDriver
@@ -199,7 +197,7 @@ func (u *Update) classify(p *patch.Patch) {
 			p.Classification = class
 		}
 	}
-	slices.Sort(p.ClassificationRaw)
+	p.ClassificationRaw = slices.Sorted(maps.Keys(names))
 	p.Contested = len(classes) > 1
 	const software, driver = 1, 2
 	switch {

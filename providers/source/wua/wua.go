@@ -120,5 +120,5 @@ func (s *Source) read(f *File, records *int) (Result, error) {
 		return Result{}, fmt.Errorf("wua: %s: %w", f.Name, err)
 	}
 	defer in.Close()
-	return read(f.Name, in, records, s.config.Limits.Max())
+	return read(f.Name, in, s.config.Limits, records)
 }

@@ -308,15 +308,43 @@ func TestQueryNarrowsByTheDayOfTheChange(t *testing.T) {
 
 func TestWhatIsNoResultIsAnErrorOfTheWhole(t *testing.T) {
 	for content, want := range map[string]string{
-		``: "unexpected EOF", `{"Updates":[`: "unexpected EOF", `{} {}`: "something follows", `[]`: "cannot unmarshal array",
-		`{"At":"yesterday"}`: "is no time", `{"Updates":{}}`: "cannot unmarshal object", `{"At":"/Date(x)/"}`: "is no time",
-		strings.Repeat(`{"Updates":[`, 20000): "max depth", `<x/>`: "invalid character",
+		``: "unexpected EOF", `{"Updates":[`: "unexpected EOF", `{"Updates":[]} {}`: "something follows", `[]`: "is expected",
+		`{"At":"yesterday"}`: "is no time", `{"Updates":{}}`: "is expected", `{}`: "an object without a field", `{"At":"/Date(x)/"}`: "is no time",
+		`{"Updates":[` + strings.Repeat(`{"x":[`, 20000): "max depth", `{"Criteria":1}`: "field Criteria", `{"ResultCode":[]}`: "field ResultCode", `<x/>`: "invalid character",
 	} {
 		_, err := wua.Read(strings.NewReader(content), source.Limits{})
 		require.ErrorContains(t, err, want, "%.40s", content)
 		require.ErrorContains(t, err, "wua: result: ")
 		require.NotErrorIs(t, err, patch.ErrRecord)
 	}
+}
+
+// mustFail returns the errors of a listing, of which the last ends it.
+func mustFail(t testing.TB, c wua.Config) (all []error) {
+	t.Helper()
+	s, err := wua.New(c)
+	require.NoError(t, err)
+	for _, err := range s.Patches(t.Context(), patch.Query{}) {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	require.ErrorIs(t, all[len(all)-1], source.ErrTooLarge)
+	return all
+}
+
+func TestAPendingRestartThatCannotBeReadIsUnknown(t *testing.T) {
+	for value, want := range map[string]patch.Tri{`true`: patch.Yes, `false`: patch.No, `-1`: patch.Yes, `null`: patch.Unknown, `"0x80070005"`: patch.Unknown, `{}`: patch.Unknown} {
+		r, err := wua.Read(strings.NewReader(`{"Updates":[],"RebootRequired":`+value+`}`), source.Limits{})
+		require.NoError(t, err)
+		require.Equal(t, want, r.Scan(wua.ByUpdate).PendingReboot, value)
+	}
+}
+
+func TestAByteOrderMarkDoesNotCount(t *testing.T) {
+	r, err := wua.Read(strings.NewReader("\ufeff{\"Criteria\":\"x\",\"Updates\":[]}"), source.Limits{})
+	require.NoError(t, err)
+	require.Equal(t, "x", r.Criteria)
 }
 
 func TestBounds(t *testing.T) {
@@ -330,6 +358,9 @@ func TestBounds(t *testing.T) {
 	}
 	require.Len(t, all, 1)
 	require.ErrorIs(t, all[0], source.ErrTooLarge)
+	c = captured("search.json", "older.json")
+	c.Limits.Records = 7
+	require.Len(t, mustFail(t, c), 2, "updates of all files count together: one that is refused, and the one too many")
 	_, err = wua.Read(strings.NewReader(`{"Title":"`+strings.Repeat("x", 2000)+`"}`), source.Limits{Bytes: 1000})
 	require.ErrorIs(t, err, source.ErrTooLarge)
 }
