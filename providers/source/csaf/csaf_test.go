@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -573,4 +574,13 @@ func FuzzDocument(f *testing.F) {
 			require.NoError(t, err)
 		}
 	})
+}
+
+func TestAFileIsNoFolder(t *testing.T) {
+	file, err := fs.Sub(fstest.MapFS{"feed": {Data: []byte("a file")}}, "feed")
+	require.NoError(t, err)
+	s, err := csaf.New(csaf.Config{Folder: file})
+	require.NoError(t, err)
+	_, _, err = patch.Collect(t.Context(), patch.Query{}, s)
+	require.ErrorContains(t, err, "csaf: Folder: not a folder")
 }

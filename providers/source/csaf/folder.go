@@ -145,6 +145,9 @@ func (l *listing) index() ([]string, error) {
 		if err != nil {
 			return fmt.Errorf("csaf: %w", err)
 		}
+		if name == "." && !d.IsDir() {
+			return errors.New("csaf: Folder: not a folder")
+		}
 		if !d.IsDir() && path.Ext(name) == ".json" && path.Base(name) != "provider-metadata.json" {
 			there[name] = true
 			names = append(names, name)

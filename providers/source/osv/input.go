@@ -176,6 +176,9 @@ func (r *reading) folder(folder fs.FS, at file) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.where(), err)
 		}
+		if path == "." && !d.IsDir() {
+			return fmt.Errorf("%s: not a folder", f.where())
+		}
 		kind := kindOf(path)
 		if kind == other || d.IsDir() {
 			return nil

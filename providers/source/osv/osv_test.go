@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -612,4 +613,12 @@ func TestInputsThatCannotBeReadEndTheListing(t *testing.T) {
 			require.Empty(t, patches)
 		})
 	}
+}
+
+func TestAFileIsNoFolder(t *testing.T) {
+	file, err := fs.Sub(fstest.MapFS{"feed": {Data: []byte("a file")}}, "feed")
+	require.NoError(t, err)
+	_, refused, err := patch.Collect(t.Context(), patch.Query{}, newSource(t, osv.Config{Inputs: []osv.Input{{Name: "f", Folder: file}}}))
+	require.ErrorContains(t, err, "not a folder")
+	require.Empty(t, refused)
 }
