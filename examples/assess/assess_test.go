@@ -86,6 +86,32 @@ web2: clean; to be installed: 0
 `, assess(t, "-feeds", folder, "-inventory", filepath.Join(folder, "devices.json")))
 }
 
+// What was kept stays in force when a feed is broken, and the notes say so.
+func TestKeepsWhatWasRead(t *testing.T) {
+	folder, kept := t.TempDir(), t.TempDir()
+	feed := filepath.Join(folder, "osv", "a.json")
+	require.NoError(t, os.Mkdir(filepath.Dir(feed), 0o700))
+	require.NoError(t, os.WriteFile(feed, []byte(`{"id":"DSA-6001-1","modified":"2026-11-01T00:00:00Z","affected":[{"package":{"ecosystem":"Debian:12","name":"bash"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"9"}]}]}]}`), 0o600))
+	again := func() (notes string, err error) {
+		var out bytes.Buffer
+		err = run(t.Context(), []string{"-feeds", folder, "-keep", kept}, io.Discard, &out)
+		return out.String(), err
+	}
+	notes, err := again()
+	require.NoError(t, err)
+	require.Contains(t, notes, "since the last time: 1 new, 0 changed, 0 gone")
+	require.NoError(t, os.RemoveAll(filepath.Dir(feed)))
+	require.NoError(t, os.WriteFile(filepath.Dir(feed), []byte("no folder"), 0o600))
+	notes, err = again()
+	require.NoError(t, err)
+	require.Contains(t, notes, "stale: osv as it was on ")
+	require.Contains(t, notes, "since the last time: 0 new, 0 changed, 0 gone")
+
+	kept = t.TempDir()
+	_, err = again()
+	require.ErrorContains(t, err, "assess: osv: ")
+}
+
 func TestRefusesWhatItCannotUse(t *testing.T) {
 	empty := t.TempDir()
 	file := filepath.Join(empty, "devices.json")

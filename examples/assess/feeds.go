@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/patchflow/patchflow/internal/bookworm"
@@ -15,6 +16,7 @@ import (
 	"github.com/patchflow/patchflow/providers/source"
 	"github.com/patchflow/patchflow/providers/source/csaf"
 	"github.com/patchflow/patchflow/providers/source/debian"
+	"github.com/patchflow/patchflow/providers/source/feeds"
 	"github.com/patchflow/patchflow/providers/source/kev"
 	"github.com/patchflow/patchflow/providers/source/osv"
 	"github.com/patchflow/patchflow/providers/source/updateinfo"
@@ -23,27 +25,28 @@ import (
 //go:embed feeds/kev.json
 var own embed.FS
 
-// feeds is what a folder holds.
-type feeds struct {
-	names     []string
-	sources   []patch.Source
-	enrichers []func(context.Context) (patch.Enricher, []error, error)
+// found is what a folder holds.
+type found []feeds.Feed
+
+func (f *found) String() string {
+	var names []string
+	for _, feed := range *f {
+		names = append(names, feed.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
-func (f *feeds) String() string { return strings.Join(f.names, ", ") }
-
-func (f *feeds) add(name string, s patch.Source, err error) error {
+func (f *found) add(name string, s patch.Source, err error) error {
 	if err != nil {
 		return fmt.Errorf("assess: %s: %w", name, err)
 	}
-	f.names = append(f.names, name)
-	f.sources = append(f.sources, s)
+	*f = append(*f, feeds.Always(name, s))
 	return nil
 }
 
 // openFeeds finds the feeds of a folder; "" stands for those that come along.
-func openFeeds(folder string) (*feeds, error) {
-	f := &feeds{}
+func openFeeds(folder string) (*found, error) {
+	f := &found{}
 	if folder == "" {
 		f.kev(own, "feeds/kev.json")
 		return f, f.debian(bookworm.FS(), "bookworm-12")
@@ -71,13 +74,13 @@ func openFeeds(folder string) (*feeds, error) {
 			return nil, err
 		}
 	}
-	if len(f.sources) == 0 {
+	if !slices.ContainsFunc(*f, func(feed feeds.Feed) bool { return !strings.HasPrefix(feed.Name, "kev") }) {
 		return nil, fmt.Errorf("assess: feeds: %s holds none of debian, osv, updateinfo, csaf: what is missing cannot be known", folder)
 	}
 	return f, nil
 }
 
-func (f *feeds) folder(root fs.FS, name string, open func(fs.FS) (patch.Source, error)) error {
+func (f *found) folder(root fs.FS, name string, open func(fs.FS) (patch.Source, error)) error {
 	sub, err := fs.Sub(root, name)
 	if err != nil {
 		return fmt.Errorf("assess: %s: %w", name, err)
@@ -87,7 +90,7 @@ func (f *feeds) folder(root fs.FS, name string, open func(fs.FS) (patch.Source, 
 }
 
 // releases opens every folder below one, each for one release of a distribution.
-func (f *feeds) releases(root fs.FS, kind string) error {
+func (f *found) releases(root fs.FS, kind string) error {
 	entries, err := fs.ReadDir(root, kind)
 	if err != nil {
 		return fmt.Errorf("assess: %w", err)
@@ -118,7 +121,7 @@ func parts(folder string) (name, version string, err error) {
 	return folder[:i], folder[i+1:], nil
 }
 
-func (f *feeds) debian(root fs.FS, folder string) error {
+func (f *found) debian(root fs.FS, folder string) error {
 	codename, version, err := parts(folder)
 	if err != nil {
 		return err
@@ -143,7 +146,7 @@ func (f *feeds) debian(root fs.FS, folder string) error {
 }
 
 // updateinfo opens one repository, or the repositories in the folders of root.
-func (f *feeds) updateinfo(root fs.FS, folder string) error {
+func (f *found) updateinfo(root fs.FS, folder string) error {
 	vendor, version, err := parts(folder)
 	if err != nil {
 		return err
@@ -172,10 +175,9 @@ func (f *feeds) updateinfo(root fs.FS, folder string) error {
 	return f.add("updateinfo/"+folder, s, err)
 }
 
-func (f *feeds) kev(root fs.FS, name string) {
-	f.names = append(f.names, "kev")
-	f.enrichers = append(f.enrichers, func(ctx context.Context) (patch.Enricher, []error, error) {
+func (f *found) kev(root fs.FS, name string) {
+	*f = append(*f, feeds.Feed{Name: "kev", Open: func(ctx context.Context) (feeds.Reading, error) {
 		c, refused, err := kev.Read(ctx, kev.Config{Name: name, Open: source.File(root, name)})
-		return c, refused, err
-	})
+		return feeds.Reading{Enricher: c, Refused: refused}, err
+	}})
 }

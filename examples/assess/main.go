@@ -4,6 +4,7 @@
 //	go run ./examples/assess                                  # a real Debian 12 machine, with feeds that come along
 //	go run ./examples/assess -json -most 3
 //	go run ./examples/assess -feeds DIR -inventory devices.json
+//	go run ./examples/assess -feeds DIR -keep DIR             # a feed that is broken the next time stays in force
 //	go run ./examples/assess -feeds DIR -inventory /var/lib/dpkg/status -ecosystem Debian:12
 //
 // The folder of feeds may hold, each if it is there:
@@ -30,6 +31,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/source/feeds"
 )
 
 func main() {
@@ -51,6 +53,7 @@ func run(ctx context.Context, args []string, out, notes io.Writer) error {
 	folder := flags.String("feeds", "", "folder of feeds; \"\" means those that come with the example")
 	file := flags.String("inventory", "", "file with devices; \"\" means the machine that comes with the example")
 	ecosystem := flags.String("ecosystem", "", "the inventory lists the packages of one machine of this ecosystem: \"Debian:12\"")
+	keep := flags.String("keep", "", "folder in which to keep what was read: what fails the next time stays in force; \"\" keeps nothing")
 	asJSON := flags.Bool("json", false, "print JSON instead of a table")
 	most := flags.Int("most", 15, "how many patches to print for a device; 0 means all")
 	if err := flags.Parse(args); err != nil {
@@ -68,29 +71,11 @@ func run(ctx context.Context, args []string, out, notes io.Writer) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	catalog, refused, err := patch.Collect(ctx, patch.Query{}, f.sources...)
+	view, err := look(ctx, *f, *keep, notes)
 	if err != nil {
 		return err
 	}
-	for _, open := range f.enrichers {
-		enricher, bad, err := open(ctx)
-		if err != nil {
-			return err
-		}
-		refused = append(refused, bad...)
-		changed, err := enricher.Enrich(ctx, catalog)
-		if err != nil {
-			return err
-		}
-		if catalog, err = catalog.With(changed); err != nil {
-			return err
-		}
-	}
-	for _, err := range refused {
-		fmt.Fprintln(notes, "left out:", err)
-	}
-	fmt.Fprintf(notes, "%d patches from %s, read in %v\n", catalog.Len(), f, time.Since(began).Round(time.Millisecond))
+	catalog := view.Catalog
 
 	var results []result
 	for i := range devices {
@@ -101,4 +86,36 @@ func run(ctx context.Context, args []string, out, notes io.Writer) error {
 		return writeJSON(out, results)
 	}
 	return writeTable(out, results)
+}
+
+// look reads all feeds. One that fails is in force as it was read before; if it never was, there is no telling what is missing.
+func look(ctx context.Context, f found, folder string, notes io.Writer) (*feeds.View, error) {
+	keeper, err := feeds.New(feeds.Config{Feeds: f, Folder: folder})
+	if err != nil {
+		return nil, fmt.Errorf("assess: %w", err)
+	}
+	defer keeper.Close()
+	before, began := keeper.View().Catalog, time.Now()
+	view, err := keeper.Refresh(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("assess: %w", err)
+	}
+	for _, feed := range view.Feeds {
+		for _, err := range feed.Refused {
+			fmt.Fprintln(notes, "left out:", err)
+		}
+		switch {
+		case feed.Stale == nil:
+		case feed.Read.IsZero():
+			return nil, fmt.Errorf("assess: %s: %w", feed.Name, feed.Stale)
+		default:
+			fmt.Fprintf(notes, "stale: %s as it was on %s: %v\n", feed.Name, feed.Read.Format(time.DateTime), feed.Stale)
+		}
+	}
+	fmt.Fprintf(notes, "%d patches from %s, read in %v\n", view.Catalog.Len(), &f, time.Since(began).Round(time.Millisecond))
+	if folder != "" {
+		changes := patch.Diff(before, view.Catalog)
+		fmt.Fprintf(notes, "since the last time: %d new, %d changed, %d gone\n", len(changes.Added), len(changes.Changed), len(changes.Removed))
+	}
+	return view, nil
 }
