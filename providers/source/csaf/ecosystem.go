@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/package-url/packageurl-go"
-
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source"
+	"github.com/patchflow/patchflow/providers/source/purl"
 )
 
 // Ecosystem names the ecosystem of a place in OSV's words, as far as OSV has one. It looks at these, in this order:
@@ -39,53 +39,15 @@ func Ecosystem(p Place) string {
 	case vendor == "rocky" && name == "rocky" && first != "":
 		return "Rocky Linux:" + first
 	}
-	if purl, err := packageurl.FromString(p.Component.PURL); err == nil && p.Component.PURL != "" {
-		return ofPURL(&purl)
+	if p.Component.PURL != "" {
+		if named, err := purl.Parse(p.Component.PURL); err == nil {
+			return named.Ecosystem
+		}
 	}
 	if p.Platform.Name == "" {
 		return p.Publisher
 	}
 	return p.Publisher + ":" + p.Platform.Name
-}
-
-func ofPURL(purl *packageurl.PackageURL) string {
-	distro := purl.Qualifiers.Map()["distro"]
-	for prefix, name := range map[string]string{"debian-": "Debian:", "ubuntu-": "Ubuntu:", "alpine-": "Alpine:v", "almalinux-": "AlmaLinux:", "rocky-": "Rocky Linux:"} {
-		if release, found := strings.CutPrefix(distro, prefix); found && release != "" {
-			if purl.Type == packageurl.TypeApk {
-				release = majorMinor(release)
-			}
-			return name + release
-		}
-	}
-	switch purl.Type {
-	case packageurl.TypeNPM:
-		return "npm"
-	case packageurl.TypePyPi:
-		return "PyPI"
-	case packageurl.TypeGolang:
-		return "Go"
-	case packageurl.TypeMaven:
-		return "Maven"
-	case packageurl.TypeNuget:
-		return "NuGet"
-	case packageurl.TypeCargo:
-		return "crates.io"
-	case packageurl.TypeGem:
-		return "RubyGems"
-	case packageurl.TypeComposer:
-		return "Packagist"
-	}
-	if purl.Namespace == "" {
-		return purl.Type
-	}
-	return purl.Type + ":" + purl.Namespace
-}
-
-// majorMinor returns "3.19" of "3.19.1", as Alpine's ecosystems are called.
-func majorMinor(release string) string {
-	parts := strings.SplitN(release, ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // splitCPE returns vendor and product of a CPE, and what follows them, without what is empty at the end.
@@ -108,15 +70,11 @@ func splitCPE(cpe string) (vendor, product, rest string) {
 	return strings.ToLower(parts[1]), parts[2], strings.TrimRight(strings.Join(parts[3:], ":"), ":")
 }
 
-// scheme returns the scheme of the versions of a type of purl.
-func scheme(purlType string) version.Scheme {
-	switch purlType {
-	case packageurl.TypeRPM:
-		return version.RPM
-	case packageurl.TypeDebian:
-		return version.Deb
-	case packageurl.TypeApk:
-		return version.APK
+// scheme returns the scheme of the versions of a package: raw if it is not one of an operating system.
+func scheme(p *purl.Package) version.Scheme {
+	switch s := source.SchemeOf(p.Ecosystem); s {
+	case version.RPM, version.Deb, version.APK:
+		return s
 	}
 	return Raw
 }

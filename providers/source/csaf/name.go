@@ -3,9 +3,8 @@ package csaf
 import (
 	"strings"
 
-	"github.com/package-url/packageurl-go"
-
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source/purl"
 )
 
 // An identity is what a product is, as far as its purl or its name tells.
@@ -17,30 +16,13 @@ type identity struct {
 	arch, module string
 }
 
-// identityOfPURL reads a package URL. Version and architecture of a package of an operating system are in its qualifiers, partly.
+// identityOfPURL reads a package URL.
 func identityOfPURL(text string) (identity, bool) {
-	purl, err := packageurl.FromString(text)
-	if err != nil || purl.Name == "" {
+	p, err := purl.Parse(text)
+	if err != nil {
 		return identity{}, false
 	}
-	q := purl.Qualifiers.Map()
-	id := identity{name: purl.Name, version: purl.Version, scheme: scheme(purl.Type), arch: q["arch"]}
-	switch purl.Type {
-	case packageurl.TypeRPM:
-		if epoch := q["epoch"]; epoch != "" && epoch != "0" && id.version != "" && !strings.Contains(id.version, ":") {
-			id.version = epoch + ":" + id.version
-		}
-		id.module = moduleStream(q["rpmmod"])
-	case packageurl.TypeMaven:
-		if purl.Namespace != "" {
-			id.name = purl.Namespace + ":" + purl.Name
-		}
-	case packageurl.TypeNPM, packageurl.TypeGolang, packageurl.TypeComposer:
-		if purl.Namespace != "" {
-			id.name = purl.Namespace + "/" + purl.Name
-		}
-	}
-	return id.sourced(), true
+	return identity{name: p.Name, source: p.Source, version: p.Version.Text, scheme: scheme(&p), arch: p.Arch, module: p.Module}, true
 }
 
 // sourced makes a package of a source architecture a source package.
@@ -66,8 +48,8 @@ func moduleStream(text string) string {
 // name, stream, version and context.
 func moduleOf(p *item) string {
 	if after, found := strings.CutPrefix(p.PURL, "pkg:rpmmod/"); found {
-		if purl, err := packageurl.FromString("pkg:generic/" + after); err == nil {
-			return moduleStream(purl.Name + ":" + purl.Version)
+		if p, err := purl.Parse("pkg:generic/" + after); err == nil {
+			return moduleStream(p.Name + ":" + p.Version.Text)
 		}
 	}
 	if p.PURL == "" && p.CPE == "" && strings.Count(p.ID, ":") == 3 {
