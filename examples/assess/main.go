@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out, notes io.Writer) error {
 	ecosystem := flags.String("ecosystem", "", "the inventory lists the packages of one machine of this ecosystem: \"Debian:12\"")
 	keep := flags.String("keep", "", "folder in which to keep what was read: what fails the next time stays in force; \"\" keeps nothing")
 	asJSON := flags.Bool("json", false, "print JSON instead of a table")
-	most := flags.Int("most", 15, "how many patches to print for a device; 0 means all")
+	most := flags.Int("most", 15, "how much of a kind to print for a device; 0 means all")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, out, notes io.Writer) error {
 	if *asJSON {
 		return writeJSON(out, results)
 	}
-	return writeTable(out, results)
+	return writeTable(out, results, *most)
 }
 
 // look reads all feeds. One that fails is in force as it was read before; if it never was, there is no telling what is missing.

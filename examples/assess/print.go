@@ -103,12 +103,21 @@ func writeJSON(w io.Writer, results []result) error {
 	return out.Encode(results)
 }
 
-func writeTable(w io.Writer, results []result) error {
+func writeTable(w io.Writer, results []result, most int) error {
 	for i, r := range results {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s: %s; to be installed: %d\n", r.Device, r.State, len(r.Missing)+r.More)
+		fmt.Fprintf(w, "%s: %s; to be installed: %d", r.Device, r.State, len(r.Missing)+r.More)
+		for _, n := range []struct {
+			what string
+			n    int
+		}{{"without a fix", len(r.Open)}, {"waiting for a restart", len(r.Pending)}, {"unknown", len(r.Unknown)}} {
+			if n.n > 0 {
+				fmt.Fprintf(w, "; %s: %d", n.what, n.n)
+			}
+		}
+		fmt.Fprintln(w)
 		if len(r.Missing) > 0 {
 			tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			fmt.Fprintf(tw, "\nPATCH\tKIND\tSEVERITY\tEXPLOITED\tCVES\tWHY\n")
@@ -126,20 +135,23 @@ func writeTable(w io.Writer, results []result) error {
 				fmt.Fprintf(w, "and %d more\n", r.More)
 			}
 		}
-		for _, h := range r.Open {
-			fmt.Fprintf(w, "no fix yet: %s\n", h)
-		}
-		for _, h := range r.Pending {
-			fmt.Fprintf(w, "waits for a restart: %s\n", h)
-		}
-		for _, e := range r.Exempt {
-			fmt.Fprintf(w, "not needed: %s\n", e)
-		}
-		for _, u := range r.Unknown {
-			fmt.Fprintf(w, "unknown: %s\n", u)
-		}
+		list(w, most, "no fix yet", r.Open)
+		list(w, most, "waits for a restart", r.Pending)
+		list(w, most, "not needed", r.Exempt)
+		list(w, most, "unknown", r.Unknown)
 	}
 	return nil
+}
+
+// list prints the first few of what there is beside missing patches; 0 means all.
+func list[T any](w io.Writer, most int, what string, all []T) {
+	for i, x := range all {
+		if most > 0 && i == most {
+			fmt.Fprintf(w, "%s: and %d more\n", what, len(all)-i)
+			return
+		}
+		fmt.Fprintf(w, "%s: %v\n", what, x)
+	}
 }
 
 // some returns the first CVEs, and how many there are besides.
