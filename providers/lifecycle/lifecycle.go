@@ -8,7 +8,6 @@ import (
 	"bufio"
 	"bytes"
 	"embed"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/providers/source"
 )
@@ -36,8 +36,13 @@ func Table() inventory.Lifecycle {
 	return l
 }
 
-// maxTable bounds a file: the largest page of endoflife.date has 30 KiB.
-const maxTable = 4 << 20
+// The bounds of a file, and of a line of it: the largest page of endoflife.date has 30 KiB.
+const (
+	maxTable = 1 << 20
+	maxLine  = 64 << 10
+
+	maxReleases = 10_000 // of a table
+)
 
 // ReadPage reads the releases of one product from the page that endoflife.date keeps of it, a Markdown file that begins with
 // YAML between two lines of three hyphens. os is the name of its platform. A release whose name is no version and whose
@@ -106,8 +111,8 @@ func ReadPage(r io.Reader, os string) ([]inventory.Release, error) {
 
 // frontMatter returns what stands between the first two lines of three hyphens.
 func frontMatter(r io.Reader) ([]byte, error) {
-	lines := bufio.NewScanner(io.LimitReader(r, 2*maxTable))
-	lines.Buffer(nil, 1<<20)
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLine)
 	var front bytes.Buffer
 	for n := 0; lines.Scan(); n++ {
 		fence := strings.TrimRight(lines.Text(), " \r") == "---"
@@ -122,10 +127,13 @@ func frontMatter(r io.Reader) ([]byte, error) {
 			front.WriteByte('\n')
 		}
 		if front.Len() >= maxTable {
-			return nil, source.ErrTooLarge
+			return nil, fmt.Errorf("line %d: more than %d bytes: %w", n+1, maxTable, source.ErrTooLarge)
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("a line of more than %d bytes: %w", maxLine, source.ErrTooLarge)
+	case err != nil:
 		return nil, err
 	}
 	return nil, io.ErrUnexpectedEOF
@@ -135,9 +143,15 @@ func frontMatter(r io.Reader) ([]byte, error) {
 // platform. Releases without a version ("sid") are left out. The longest support that the table names counts as extended:
 // LTS and ELTS of Debian, ESM and legacy support of Ubuntu. An error names the line.
 func ReadDistroInfo(r io.Reader, os string) ([]inventory.Release, error) {
-	in := csv.NewReader(io.LimitReader(r, maxTable))
-	in.FieldsPerRecord = -1
-	head, err := in.Read()
+	content, err := source.Limits{Bytes: maxTable}.Reader(r)
+	if err != nil {
+		return nil, fmt.Errorf("lifecycle: %s: %w", os, err)
+	}
+	in := bounded.NewCSV(content)
+	head, _, bad, err := in.Read()
+	if err == nil {
+		err = bad
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lifecycle: %s: %w", os, err)
 	}
@@ -152,14 +166,16 @@ func ReadDistroInfo(r io.Reader, os string) ([]inventory.Release, error) {
 	}
 	var all []inventory.Release
 	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
+		record, line, bad, err := in.Read()
+		switch {
+		case err == io.EOF:
 			return all, nil
+		case err == nil && bad != nil:
+			err = fmt.Errorf("line %d: %w", line, bad)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lifecycle: %s: %w", os, err)
 		}
-		line, _ := in.FieldPos(0)
 		field := func(name string) string {
 			if i, found := columns[name]; found && i < len(record) {
 				return strings.TrimSpace(record[i])
@@ -186,6 +202,9 @@ func ReadDistroInfo(r io.Reader, os string) ([]inventory.Release, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if len(all) >= maxReleases {
+			return nil, fmt.Errorf("lifecycle: %s: line %d: more than %d releases: %w", os, line, maxReleases, source.ErrTooLarge)
 		}
 		if version != "" {
 			all = append(all, rel)

@@ -31,6 +31,10 @@ type Limits struct {
 	Ratio      int64 // of decompressed to compressed bytes, beyond the first MiB; 100
 	Dictionary int64 // of xz and zstd, in bytes; 64 MiB, which is that of "xz -9"
 	Records    int   // in all files of a listing together; 1,000,000
+
+	// Refused is how many records may be refused where the errors are gathered, as by what reads a file at once; 10,000. A file
+	// with more of them is not the feed that it is taken for.
+	Refused int
 }
 
 // Max returns how many records a listing may have.
@@ -39,6 +43,19 @@ func (l Limits) Max() int {
 		return 1_000_000
 	}
 	return l.Records
+}
+
+// Refuse appends the error of a record to those that are gathered. Its own error, which wraps [ErrTooLarge], says that there are too
+// many.
+func (l Limits) Refuse(refused []error, err error) ([]error, error) {
+	most := l.Refused
+	if most <= 0 {
+		most = 10_000
+	}
+	if len(refused) >= most {
+		return refused, fmt.Errorf("more than %d records cannot be read: %w", most, ErrTooLarge)
+	}
+	return append(refused, err), nil
 }
 
 // Reader decompresses r, as its first bytes tell, within the bounds.

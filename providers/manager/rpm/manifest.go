@@ -42,9 +42,11 @@ func ReadManifest(r io.Reader, ecosystem string) ([]inventory.Software, error) {
 	var wrong *multierror.Error
 	err = source.Limits{}.ReadObject(content, source.Records{
 		Arrays: []string{"rpms"},
-		Record: func(_ string, n int, raw json.RawMessage) error {
+		Record: func(_ string, n int, raw json.RawMessage, err error) error {
 			var e manifestEntry
-			err := json.Unmarshal(raw, &e)
+			if err == nil {
+				err = json.Unmarshal(raw, &e)
+			}
 			if err == nil && e.Name == "gpg-pubkey" {
 				return nil
 			}

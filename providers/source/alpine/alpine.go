@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ type File struct {
 // Config says what a [Source] reads. At least one file is required.
 type Config struct {
 	Files  []File
-	Limits source.Limits // Bytes is 16 MiB if zero: a file is held in memory. Records counts patches
+	Limits source.Limits // Bytes is 64 MiB if zero: a file has two. Records counts packages
 }
 
 // A Source lists the patches of security databases. It is safe for concurrent use and reads its files anew at every call.
@@ -64,7 +63,7 @@ func New(config Config) (*Source, error) {
 	}
 	config.Files = slices.Clone(config.Files)
 	if config.Limits.Bytes <= 0 {
-		config.Limits.Bytes = 16 << 20
+		config.Limits.Bytes = 64 << 20
 	}
 	return &Source{config}, wrong.ErrorOrNil()
 }
@@ -96,12 +95,8 @@ func (s *Source) Patches(ctx context.Context, q patch.Query) iter.Seq2[patch.Pat
 	}
 }
 
-// A database is one file.
-type database struct {
-	Release    string            `json:"distroversion"`
-	Repository string            `json:"reponame"`
-	Packages   []json.RawMessage `json:"packages"`
-}
+// A database is what a file says of all of it.
+type database struct{ release, repository string }
 
 // A listing is the state of one call of Patches.
 type listing struct {
@@ -128,61 +123,80 @@ func (l *listing) file(ctx context.Context, f File) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	limits := l.source.config.Limits
-	in, err := limits.Open(f.Open)
-	if err != nil {
-		return fmt.Errorf("alpine: %s: %w", f.Name, err)
-	}
-	defer in.Close()
-	data, err := io.ReadAll(in)
-	if err != nil {
-		return fmt.Errorf("alpine: %s: %w", f.Name, err)
-	}
+	// The file is read twice, as what says whose it is may stand behind the packages.
 	var d database
-	if err := json.Unmarshal(data, &d); err != nil {
+	err := l.read(f, source.Records{Field: func(name string, raw json.RawMessage) error {
+		to := map[string]*string{"distroversion": &d.release, "reponame": &d.repository}[name]
+		if to == nil {
+			return nil
+		}
+		if err := json.Unmarshal(raw, to); err != nil {
+			return fmt.Errorf("field %s: %w", name, err)
+		}
+		return nil
+	}})
+	if err != nil {
 		return fmt.Errorf("alpine: %s: %w", f.Name, err)
 	}
-	if f.Ecosystem == "" && !isName(d.Release) || !isName(d.Repository) || d.Packages == nil {
-		return fmt.Errorf("alpine: %s: no security database: the release is %q, the repository is %q", f.Name, abbreviate(d.Release), abbreviate(d.Repository))
+	if f.Ecosystem == "" && !isName(d.release) || !isName(d.repository) {
+		return fmt.Errorf("alpine: %s: no security database: the release is %q, the repository is %q", f.Name, abbreviate(d.release), abbreviate(d.repository))
 	}
-	of := origin{ecosystem: f.Ecosystem, repository: d.Repository}
+	of := origin{ecosystem: f.Ecosystem, repository: d.repository}
 	of.prefix, _, _ = strings.Cut(strings.ToLower(f.Ecosystem), ":")
 	if f.Ecosystem == "" {
-		of.ecosystem, of.prefix = "Alpine:"+d.Release, "alpine"
+		of.ecosystem, of.prefix = "Alpine:"+d.release, "alpine"
 	}
 	of.prefix += ":"
-	if d.Release != "" {
-		of.prefix += d.Release + "/"
+	if d.release != "" {
+		of.prefix += d.release + "/"
 	}
 	if strings.HasPrefix(of.ecosystem, "Alpine:") {
 		of.platform.OS = "alpine"
-		if number := strings.TrimPrefix(d.Release, "v"); strings.Trim(number, "0123456789.") == "" {
+		if number := strings.TrimPrefix(d.release, "v"); strings.Trim(number, "0123456789.") == "" {
 			of.platform.Version = number // edge is whatever the next release will be called
 		}
 	}
 	if !asked(l.query, of.platform) {
 		return nil
 	}
-	for i, raw := range d.Packages {
-		if err := ctx.Err(); err != nil {
-			return err
+	var told error // by whoever was told of a package, or its context
+	err = l.read(f, source.Records{Record: func(_ string, n int, raw json.RawMessage, bad error) error {
+		if told = ctx.Err(); told == nil {
+			told = l.packages(&of, raw, fmt.Sprintf("alpine: %s: packages[%d]", f.Name, n-1), bad)
 		}
-		if err := l.packages(&of, raw, fmt.Sprintf("alpine: %s: packages[%d]", f.Name, i)); err != nil {
-			return err
-		}
+		return told
+	}})
+	if told != nil {
+		return told
+	}
+	if err != nil {
+		return fmt.Errorf("alpine: %s: %w", f.Name, err)
 	}
 	return nil
 }
 
+// read reads a file.
+func (l *listing) read(f File, to source.Records) error {
+	in, err := l.source.config.Limits.Open(f.Open)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	to.Arrays = []string{"packages"}
+	return l.source.config.Limits.ReadObject(in, to)
+}
+
 // packages lists the patches of one package.
-func (l *listing) packages(of *origin, raw json.RawMessage, where string) error {
+func (l *listing) packages(of *origin, raw json.RawMessage, where string, err error) error {
 	var entry struct {
 		Package struct {
 			Name  string `json:"name"`
 			Fixes fixes  `json:"secfixes"`
 		} `json:"pkg"`
 	}
-	err := json.Unmarshal(raw, &entry)
+	if err == nil {
+		err = json.Unmarshal(raw, &entry)
+	}
 	name := entry.Package.Name
 	if err == nil && !isName(name) {
 		err = fmt.Errorf("the name is %q", abbreviate(name))

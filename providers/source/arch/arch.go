@@ -15,12 +15,10 @@
 package arch
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -37,7 +35,7 @@ const Ecosystem = "Arch"
 type Config struct {
 	Name   string // of the file, for errors; "" means "issues"
 	Open   source.Opener
-	Limits source.Limits // Bytes is 64 MiB if zero: what is taken for one group may be as large as the file, and is held in memory
+	Limits source.Limits // Bytes is 64 MiB if zero
 }
 
 // A Source lists the groups of the tracker. It is safe for concurrent use and reads its file anew at every call.
@@ -91,30 +89,16 @@ func (s *Source) list(ctx context.Context, yield func(patch.Patch, error) bool) 
 		return wrap(err)
 	}
 	defer file.Close()
-	in := bufio.NewReader(file)
-	array, err := isArray(in)
-	if err != nil {
-		return wrap(err)
-	}
-	groups := json.NewDecoder(in)
-	if array {
-		if _, err := groups.Token(); err != nil {
-			return wrap(err)
-		}
-	}
 	seen := make(map[patch.ID]bool)
-	for n := 1; groups.More(); n++ {
-		if err := ctx.Err(); err != nil {
-			return err
+	var told error // by whoever was told of a group, or its context
+	err = s.config.Limits.ReadValues(file, func(n int, raw json.RawMessage, err error) error {
+		if told = ctx.Err(); told != nil {
+			return told
 		}
-		if n > s.config.Limits.Max() {
-			return wrap(fmt.Errorf("more than %d groups: %w", s.config.Limits.Max(), source.ErrTooLarge))
+		var p patch.Patch
+		if err == nil {
+			p, err = read(raw)
 		}
-		var raw json.RawMessage
-		if err := groups.Decode(&raw); err != nil {
-			return wrap(fmt.Errorf("group %d: %w", n, unexpected(err)))
-		}
-		p, err := read(raw)
 		if err == nil && seen[p.ID] {
 			err = fmt.Errorf("%s is listed already", p.ID)
 		}
@@ -124,42 +108,17 @@ func (s *Source) list(ctx context.Context, yield func(patch.Patch, error) bool) 
 			seen[p.ID] = true
 		}
 		if !yield(p, err) {
-			return errStopped
+			told = errStopped
 		}
+		return told
+	})
+	if told != nil {
+		return told
 	}
-	// What follows the last group is the end of the array, then the end of the file.
-	if array {
-		if _, err := groups.Token(); err != nil {
-			return wrap(unexpected(err))
-		}
-	}
-	if _, err := groups.Token(); err == nil {
-		return wrap(errors.New("something follows the end"))
-	} else if err != io.EOF {
+	if err != nil {
 		return wrap(err)
 	}
 	return nil
-}
-
-// isArray says whether the file is an array, by its first byte that is no blank. A file of nothing else is neither.
-func isArray(in *bufio.Reader) (bool, error) {
-	for {
-		c, err := in.ReadByte()
-		if err != nil {
-			return false, unexpected(err)
-		}
-		if !strings.ContainsRune(" \t\r\n", rune(c)) {
-			return c == '[', in.UnreadByte()
-		}
-	}
-}
-
-// unexpected turns the end of the file into an early one.
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // A group is one entry of the tracker.

@@ -189,13 +189,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}{
 		"missing":                {func() (io.ReadCloser, error) { return nil, gone }, "arch: all.json: gone", 0},
 		"empty":                  {text(" "), "arch: all.json: unexpected EOF", 0},
-		"a page":                 {text("<html>"), "arch: all.json: group 1: invalid character", 0},
-		"cut in a group":         {text("[" + one + ", {"), "arch: all.json: group 2: unexpected EOF", 1},
-		"cut between groups":     {text("[" + one), "arch: all.json: unexpected EOF", 1},
+		"a page":                 {text("<html>"), "arch: all.json: invalid character '<'", 0},
+		"cut in a group":         {text("[" + one + ", {"), "arch: all.json: record 2: unexpected EOF", 1},
+		"cut between groups":     {text("[" + one), "arch: all.json: record 2: unexpected EOF", 1},
 		"something after it":     {text("[" + one + "] []"), "arch: all.json: something follows the end", 1},
-		"garbage after it":       {text("[" + one + "] x"), "arch: all.json: invalid character", 1},
-		"garbage between groups": {text("[" + one + " x " + one + "]"), "arch: all.json: group 2: ", 1},
-		"nested":                 {text("[" + strings.Repeat("[", 100_000)), "exceeded max depth", 0},
+		"garbage after it":       {text("[" + one + "] x"), "arch: all.json: something follows the end: invalid character", 1},
+		"garbage between groups": {text("[" + one + " x " + one + "]"), "arch: all.json: record 2: ", 1},
+		"nested":                 {text("[" + strings.Repeat("[", 100_000)), "record 1: unexpected EOF", 0},
 		"a bomb":                 {text("[\"" + strings.Repeat("a", 64<<20)), "larger than allowed", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	patches, errs := drain(t, s, patch.Query{})
 	require.Len(t, patches, 1)
-	require.Equal(t, []string{"arch: issues: more than 1 groups: larger than allowed"}, errs)
+	require.Equal(t, []string{"arch: issues: more than 1 records: larger than allowed"}, errs)
 	_, err = arch.New(arch.Config{})
 	require.ErrorContains(t, err, "Open is required")
 }

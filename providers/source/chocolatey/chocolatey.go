@@ -38,9 +38,6 @@ const (
 	Ecosystem = "chocolatey"
 )
 
-// scheme is that of the versions of NuGet, which Chocolatey's are.
-const scheme version.Scheme = "nuget"
-
 // maxLine is how many bytes a line may have.
 const maxLine = 64 << 10
 
@@ -78,7 +75,7 @@ func (p *Package) ID() patch.ID { return patch.ID("chocolatey:" + p.Name + "=" +
 func (p *Package) Patch() patch.Patch {
 	return patch.Patch{
 		ID: p.ID(), Title: p.Name + " " + p.Available, Platform: patch.Platform{OS: "windows"},
-		Packages: []patch.Package{{Ecosystem: Ecosystem, Name: p.Name, Fixed: version.Version{Scheme: scheme, Text: p.Available}}},
+		Packages: []patch.Package{{Ecosystem: Ecosystem, Name: p.Name, Fixed: version.Version{Scheme: version.NuGet, Text: p.Available}}},
 	}
 }
 
@@ -91,7 +88,7 @@ func (r *Report) Software() []inventory.Software {
 	var all []inventory.Software
 	for _, p := range r.Packages {
 		all = append(all, inventory.Software{
-			Manager: Manager, Ecosystem: Ecosystem, Name: p.Name, Version: version.Version{Scheme: scheme, Text: p.Installed}, Held: p.Pinned,
+			Manager: Manager, Ecosystem: Ecosystem, Name: p.Name, Version: version.Version{Scheme: version.NuGet, Text: p.Installed}, Held: p.Pinned,
 		})
 	}
 	return all
@@ -120,14 +117,18 @@ func Read(ctx context.Context, config Config) (r *Report, refused []error, err e
 		return nil, nil, err
 	}
 	r = new(Report)
+	var many error
 	err = config.read(ctx, func(p Package, err error) bool {
 		if err != nil {
-			refused = append(refused, err)
+			refused, many = config.Limits.Refuse(refused, err)
 		} else {
 			r.Packages = append(r.Packages, p)
 		}
-		return true
+		return many == nil
 	})
+	if many != nil {
+		err = fmt.Errorf("chocolatey: %s: %w", config.Name, many)
+	}
 	if err != nil {
 		return nil, refused, err
 	}

@@ -184,15 +184,20 @@ func (l *listing) bad(where string, err error) error {
 	return nil
 }
 
-// document reads one file and yields what it tells.
-func (l *listing) document(name string, open source.Opener) error {
-	d, err := l.parse(open)
+// refuse yields the error of a document, unless its file could not be read: that ends the listing.
+func (l *listing) refuse(name string, err error) error {
 	var unreadable *unreadableError
 	if errors.As(err, &unreadable) {
 		return fmt.Errorf("csaf: %s: %w", name, unreadable.err)
 	}
+	return l.bad(name, err)
+}
+
+// document reads one file and yields what it tells.
+func (l *listing) document(name string, open source.Opener) error {
+	d, err := l.parse(open)
 	if err != nil {
-		return l.bad(name, err)
+		return l.refuse(name, err)
 	}
 	id := d.id()
 	if other, found := l.seen[id]; found {
@@ -203,6 +208,10 @@ func (l *listing) document(name string, open source.Opener) error {
 		return l.bad(name, err)
 	}
 	r := &reading{config: l.config, document: d}
+	r.begin()
+	if err := l.vulnerabilities(open, r.add); err != nil {
+		return l.refuse(name, err)
+	}
 	patches := r.patches()
 	for _, p := range r.problems {
 		if err := l.bad(name+p.where, p.err); err != nil {

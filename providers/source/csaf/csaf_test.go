@@ -521,7 +521,7 @@ func TestBombsEndInErrors(t *testing.T) {
 	deep := doc("A", `{"branches":`+strings.Repeat(`[{"branches":`, 20000), "")
 	_, problems := list(t, csaf.Config{Document: text(deep)}, patch.Query{})
 	require.Len(t, problems, 1)
-	require.Contains(t, problems[0], "max depth")
+	require.Contains(t, problems[0], "unexpected EOF")
 	_, problems = list(t, csaf.Config{Document: text(strings.Repeat(" ", 2000)), Limits: source.Limits{Bytes: 1000}}, patch.Query{})
 	require.Len(t, problems, 1)
 	require.Contains(t, problems[0], "larger than allowed")

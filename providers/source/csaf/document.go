@@ -1,7 +1,7 @@
 package csaf
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +11,12 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/source"
 )
 
-// document is what is read of a CSAF document.
+// document is what is read of a CSAF document, but for its vulnerabilities, which are read one by one.
 type document struct {
 	Document struct {
 		Category  string `json:"category"`
@@ -37,8 +38,7 @@ type document struct {
 			Revisions []history `json:"revision_history"`
 		} `json:"tracking"`
 	} `json:"document"`
-	Tree            tree              `json:"product_tree"`
-	Vulnerabilities []json.RawMessage `json:"vulnerabilities"`
+	Tree tree `json:"product_tree"`
 
 	publisher string // host of the namespace
 }
@@ -158,30 +158,132 @@ type remediation struct {
 	} `json:"restart_required"`
 }
 
+// The bounds of a document. The largest real ones that were seen have a megabyte.
+const (
+	maxPart            = 10 << 20 // bytes of what is said of the document, of a product tree, of a vulnerability
+	maxValues          = 400_000  // objects, arrays and their elements in one of these
+	maxVulnerabilities = 10_000
+)
+
 // unreadableError is the failure of a file, as opposed to what stands in it.
 type unreadableError struct{ err error }
 
 func (e *unreadableError) Error() string { return e.err.Error() }
 
-// parse reads a document and checks what makes its ID.
-func (l *listing) parse(open source.Opener) (*document, error) {
-	in, err := l.config.Limits.Open(open)
-	if err != nil {
-		return nil, &unreadableError{err}
+// A file hands on what is read, and keeps the error of reading.
+type file struct {
+	in  io.Reader
+	err error
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	n, err := f.in.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, source.ErrTooLarge) {
+		f.err = err
 	}
-	defer in.Close()
-	content, err := io.ReadAll(in)
+	return n, err
+}
+
+// fields reads a file, and passes each field of the object in it to f, which reads its value.
+func (l *listing) fields(open source.Opener, f func(in *bounded.JSON, name string) error) error {
+	content, err := l.config.Limits.Open(open)
 	switch {
 	case errors.Is(err, source.ErrTooLarge):
-		return nil, err
+		return err
 	case err != nil:
-		return nil, &unreadableError{err}
+		return &unreadableError{err}
 	}
+	defer content.Close()
+	of := &file{in: content}
+	text := bufio.NewReader(of)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
+		_, _ = text.Discard(len(mark))
+	}
+	in := bounded.NewJSON(text, maxPart, maxValues)
+	err = in.Open('{')
+	for more := true; err == nil && more; {
+		if more, err = in.More('}'); err != nil || !more {
+			break
+		}
+		var name string
+		if name, err = in.Name(); err != nil {
+			break
+		}
+		if err = f(in, name); err != nil {
+			err = fmt.Errorf("field %.60q: %w", name, err)
+		}
+	}
+	if err == nil {
+		err = in.End()
+	}
+	if of.err != nil {
+		return &unreadableError{of.err}
+	}
+	return err
+}
+
+// parse reads a document without its vulnerabilities, and checks what makes its ID.
+func (l *listing) parse(open source.Opener) (*document, error) {
 	d := new(document)
-	if err := json.Unmarshal(bytes.TrimPrefix(content, []byte("\ufeff")), d); err != nil {
+	err := l.fields(open, func(in *bounded.JSON, name string) error {
+		var to any
+		switch name {
+		case "document":
+			to = &d.Document
+		case "product_tree":
+			to = &d.Tree
+		case "vulnerabilities":
+			if c, _ := in.Peek(); c != '[' {
+				to = new([]json.RawMessage)
+			}
+		}
+		if to == nil {
+			return in.Skip()
+		}
+		raw, bad, err := in.Value()
+		switch {
+		case err != nil:
+			return err
+		case bad != nil:
+			return bad
+		}
+		return json.Unmarshal(raw, to)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return d, d.check()
+}
+
+// vulnerabilities passes those of a document to f, one by one: n counts them from 1, and bad is why one cannot be read.
+func (l *listing) vulnerabilities(open source.Opener, f func(n int, v *vulnerability, bad error)) error {
+	total := 0
+	return l.fields(open, func(in *bounded.JSON, name string) error {
+		if c, _ := in.Peek(); name != "vulnerabilities" || c != '[' {
+			return in.Skip()
+		}
+		if err := in.Open('['); err != nil {
+			return err
+		}
+		for {
+			more, err := in.More(']')
+			if err != nil || !more {
+				return err
+			}
+			if total++; total > maxVulnerabilities {
+				return fmt.Errorf("more than %d vulnerabilities: %w", maxVulnerabilities, source.ErrTooLarge)
+			}
+			raw, bad, err := in.Value()
+			if err != nil {
+				return fmt.Errorf("vulnerability %d: %w", total, err)
+			}
+			v := new(vulnerability)
+			if bad == nil {
+				bad = json.Unmarshal(raw, v)
+			}
+			f(total, v, bad)
+		}
+	})
 }
 
 func (d *document) check() error {

@@ -1,7 +1,7 @@
 package csaf
 
 import (
-	"encoding/csv"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/providers/source"
 )
 
@@ -37,14 +38,21 @@ func (l *listing) open() ([]string, error) {
 	if err := l.metadata(); err != nil {
 		return nil, err
 	}
-	var err error
-	if f.changed, err = l.days("changes.csv"); err != nil {
+	names, err := l.walk()
+	if err != nil {
 		return nil, err
 	}
-	if f.deleted, err = l.days("deletions.csv"); err != nil {
+	there := make(map[string]bool, len(names))
+	for _, name := range names {
+		there[name] = true
+	}
+	if f.changed, err = l.days("changes.csv", there); err != nil {
 		return nil, err
 	}
-	names, err := l.index()
+	if f.deleted, err = l.days("deletions.csv", there); err != nil {
+		return nil, err
+	}
+	names, err = l.index(names, there)
 	if err != nil {
 		return nil, err
 	}
@@ -57,28 +65,33 @@ func (l *listing) open() ([]string, error) {
 	return names, nil
 }
 
-// file returns the content of a file of the provider, and whether it is there.
-func (l *listing) file(name string) (content []byte, found bool, err error) {
-	in, err := l.config.Limits.Open(source.File(l.config.Folder, name))
+// file opens a file of the provider. It is nil if there is none.
+func (l *listing) file(name string, limits source.Limits) (io.ReadCloser, error) {
+	in, err := limits.Open(source.File(l.config.Folder, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("csaf: %s: %w", name, err)
+		return nil, fmt.Errorf("csaf: %s: %w", name, err)
 	}
-	defer in.Close()
-	content, err = io.ReadAll(in)
-	if err != nil {
-		return nil, false, fmt.Errorf("csaf: %s: %w", name, err)
-	}
-	return content, true, nil
+	return in, nil
 }
+
+// maxMetadata is how many bytes provider-metadata.json may have. Real ones have a few thousand.
+const maxMetadata = 1 << 20
 
 func (l *listing) metadata() error {
 	const name = "provider-metadata.json"
-	content, found, err := l.file(name)
-	if err != nil || !found {
+	limits := l.config.Limits
+	limits.Bytes = min(limits.Bytes, maxMetadata)
+	in, err := l.file(name, limits)
+	if err != nil || in == nil {
 		return err
+	}
+	defer in.Close()
+	content, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("csaf: %s: %w", name, err)
 	}
 	var m struct {
 		Role      string `json:"role"`
@@ -100,46 +113,44 @@ func (l *listing) metadata() error {
 	return nil
 }
 
-// days reads a table of files and times. A row that cannot be read is told and passed over.
-func (l *listing) days(name string) (map[string]time.Time, error) {
-	content, found, err := l.file(name)
-	if err != nil || !found {
+// days reads a table of files and times, of which it keeps those of files that are there. A row that cannot be read is told
+// and passed over.
+func (l *listing) days(name string, there map[string]bool) (map[string]time.Time, error) {
+	in, err := l.file(name, l.config.Limits)
+	if err != nil || in == nil {
 		return nil, err
 	}
+	defer in.Close()
 	days := make(map[string]time.Time)
-	rows := csv.NewReader(strings.NewReader(string(content)))
-	rows.FieldsPerRecord = -1
-	for {
-		row, err := rows.Read()
-		if err == io.EOF {
-			return days, nil
-		}
-		line := 0
-		var syntax *csv.ParseError
+	rows := bounded.NewCSV(in)
+	for n := 1; ; n++ {
+		row, line, bad, err := rows.Read()
 		switch {
-		case errors.As(err, &syntax):
-			line, err = syntax.StartLine, syntax.Err
-		case err != nil:
-			return nil, fmt.Errorf("csaf: %s: %w", name, err)
-		default:
-			line, _ = rows.FieldPos(0)
-			if len(row) < 2 || date(row[1]).IsZero() {
-				err = errors.New("want the name of a file and a time")
-			}
+		case err == io.EOF:
+			return days, nil
+		case err == nil && n > l.config.Limits.Max():
+			err = fmt.Errorf("more than %d rows: %w", l.config.Limits.Max(), source.ErrTooLarge)
 		}
 		if err != nil {
-			if err := l.bad(fmt.Sprintf("%s: line %d", name, line), err); err != nil {
+			return nil, fmt.Errorf("csaf: %s: %w", name, err)
+		}
+		if bad == nil && (len(row) < 2 || date(row[1]).IsZero()) {
+			bad = errors.New("want the name of a file and a time")
+		}
+		if bad != nil {
+			if err := l.bad(fmt.Sprintf("%s: line %d", name, line), bad); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		days[path.Clean(row[0])] = latest(days[path.Clean(row[0])], date(row[1]))
+		if file := path.Clean(row[0]); there[file] {
+			days[strings.Clone(file)] = latest(days[file], date(row[1]))
+		}
 	}
 }
 
-// index returns the documents of index.txt, those that were deleted and are still there, or else all that lie in the folder.
-func (l *listing) index() ([]string, error) {
-	there := make(map[string]bool)
+// walk returns all documents that lie in the folder.
+func (l *listing) walk() ([]string, error) {
 	var names []string
 	err := fs.WalkDir(l.config.Folder, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -149,35 +160,48 @@ func (l *listing) index() ([]string, error) {
 			return errors.New("csaf: Folder: not a folder")
 		}
 		if !d.IsDir() && path.Ext(name) == ".json" && path.Base(name) != "provider-metadata.json" {
-			there[name] = true
 			names = append(names, name)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	content, found, err := l.file("index.txt")
-	if err != nil || !found {
+	return names, err
+}
+
+// maxLine is how many bytes a line of index.txt may have.
+const maxLine = 64 << 10
+
+// index returns the documents of index.txt, those that were deleted and are still there, or else all that lie in the folder.
+func (l *listing) index(names []string, there map[string]bool) ([]string, error) {
+	in, err := l.file("index.txt", l.config.Limits)
+	if err != nil || in == nil {
 		return names, err
 	}
+	defer in.Close()
 	listed := make(map[string]bool)
 	var order []string
 	missing, first := 0, ""
 	n := 0
-	for line := range strings.Lines(string(content)) {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
 		n++
-		name := strings.TrimSpace(line)
+		name := strings.TrimSpace(lines.Text())
 		if name == "" || listed[path.Clean(name)] {
 			continue
 		}
 		name = path.Clean(name)
-		listed[name] = true
 		if there[name] {
+			listed[name] = true
 			order = append(order, name)
 		} else if missing++; missing == 1 {
 			first = fmt.Sprintf("%.120q in line %d", name, n)
 		}
+	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("csaf: index.txt: line %d: more than %d bytes: %w", n+1, maxLine, source.ErrTooLarge)
+	case err != nil:
+		return nil, fmt.Errorf("csaf: index.txt: line %d: %w", n+1, err)
 	}
 	for _, name := range names {
 		if !listed[name] && !l.folder.deleted[name].IsZero() {

@@ -2,7 +2,6 @@ package csaf
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -103,25 +102,30 @@ func standingOf(group string) standing {
 	return 0
 }
 
-// patches returns what the document tells: its own patch first.
-func (r *reading) patches() []patch.Patch {
+// begin reads the product tree.
+func (r *reading) begin() {
 	r.packages, r.fixed, r.open = make(map[packageKey]bool), make(map[packageKey]bool), make(map[packageKey]bool)
 	r.sources, r.built = make(map[packageKey]bool), make(map[[2]string]bool)
 	r.names = make(map[string]bool)
 	r.restarts, r.unfixed = make(map[patch.Reboot]bool), make(map[string]bool)
 	r.tree()
-	for i, raw := range r.document.Vulnerabilities {
-		where := fmt.Sprintf(": vulnerability %d", i+1)
-		var v vulnerability
-		if err := json.Unmarshal(raw, &v); err != nil {
-			r.problem(where, err)
-			continue
-		}
-		if v.CVE != "" {
-			where += fmt.Sprintf(" (%.40s)", v.CVE)
-		}
-		r.vulnerability(where, &v)
+}
+
+// add reads the n-th vulnerability, or bad is why it cannot be read.
+func (r *reading) add(n int, v *vulnerability, bad error) {
+	where := fmt.Sprintf(": vulnerability %d", n)
+	if bad != nil {
+		r.problem(where, bad)
+		return
 	}
+	if v.CVE != "" {
+		where += fmt.Sprintf(" (%.40s)", v.CVE)
+	}
+	r.vulnerability(where, v)
+}
+
+// patches returns what the document tells when all of it was read: its own patch first.
+func (r *reading) patches() []patch.Patch {
 	d := &r.document.Document
 	main := patch.Patch{
 		ID:          r.document.id(),

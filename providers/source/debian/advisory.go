@@ -30,6 +30,14 @@ type Advisory struct {
 	Line       int // where it begins, from 1
 }
 
+// The bounds of an advisory. Of real ones none has 300 parts, and no line 2,000 bytes.
+const (
+	maxLine  = 64 << 10 // bytes
+	maxParts = 10_000   // CVEs, fixes and notes
+)
+
+func (a *Advisory) size() int { return len(a.CVEs) + len(a.Fixes) + len(a.Notes) }
+
 // A Fix says how one release of Debian stands to an advisory.
 type Fix struct {
 	Release string // by codename: "bookworm"
@@ -59,10 +67,11 @@ func ReadAdvisories(r io.Reader, limits source.Limits) iter.Seq2[Advisory, error
 			return
 		}
 		lines := bufio.NewScanner(content)
-		lines.Buffer(nil, 1<<20)
+		lines.Buffer(nil, maxLine)
 		lines.Split(wholeLines)
 		var a Advisory
-		n := 0
+		n, records := 0, 0 // records are advisories, and lines that cannot be read
+		crowded := false   // the advisory has more parts than are kept
 		for lines.Scan() {
 			n++
 			line := lines.Text()
@@ -70,17 +79,29 @@ func ReadAdvisories(r io.Reader, limits source.Limits) iter.Seq2[Advisory, error
 			switch {
 			case strings.TrimSpace(line) == "":
 			case line[0] == '[':
+				records++
 				if a.ID != "" && !yield(a, nil) {
 					return
 				}
 				a, err = parseHeader(line)
-				a.Line = n
+				a.Line, crowded = n, false
 			case line[0] != ' ' && line[0] != '\t':
 				err = errors.New("neither the beginning of an advisory nor indented")
 			case a.Line == 0:
 				err = errors.New("a line before the first advisory")
+			case crowded:
 			default:
 				err = a.parseLine(strings.TrimSpace(line))
+				if crowded = a.size() > maxParts; crowded {
+					err = fmt.Errorf("more than %d CVEs, fixes and notes: %w", maxParts, source.ErrTooLarge)
+				}
+			}
+			if err != nil {
+				records++
+			}
+			if records > limits.Max() {
+				yield(Advisory{}, fmt.Errorf("debian: advisories: line %d: more than %d records: %w", n, limits.Max(), source.ErrTooLarge))
+				return
 			}
 			if err != nil {
 				of := a.ID
@@ -93,7 +114,11 @@ func ReadAdvisories(r io.Reader, limits source.Limits) iter.Seq2[Advisory, error
 			}
 		}
 		// An advisory that the end of the file cut off may lack a fix, so none is yielded after an error.
-		if err := lines.Err(); err != nil {
+		err = lines.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("more than %d bytes: %w", maxLine, source.ErrTooLarge)
+		}
+		if err != nil {
 			yield(Advisory{}, fmt.Errorf("debian: advisories: line %d: %w", n+1, err))
 			return
 		}
@@ -139,7 +164,7 @@ func (a *Advisory) parseLine(line string) error {
 			return errors.New("the list of CVEs is not closed")
 		}
 		for _, name := range strings.Fields(list) {
-			if !isCVE(name) {
+			if !source.IsCVE(name) {
 				return fmt.Errorf("no CVE is called %q", abbreviate(name))
 			}
 			if !slices.Contains(a.CVEs, name) {
@@ -180,11 +205,6 @@ func isAdvisoryID(id string) bool {
 		return false
 	}
 	return isLetters(words[0]) && !slices.ContainsFunc(words[1:], func(w string) bool { return !isDigits(w) })
-}
-
-func isCVE(name string) bool {
-	words := strings.Split(name, "-")
-	return len(words) == 3 && words[0] == "CVE" && len(words[1]) == 4 && isDigits(words[1]) && isDigits(words[2])
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -60,8 +60,8 @@ func TestReadAdvisories(t *testing.T) {
 
 func TestUnreadableLinesOfAnAdvisoryAreToldAndTheRestIsKept(t *testing.T) {
 	for _, row := range []struct{ line, want string }{
-		{"\t{CVE-2023-1", "line 2: DSA-1-1: the list of CVEs is not closed"},
-		{"\t{CVE-2023-1 XYZ-1}", `line 2: DSA-1-1: no CVE is called "XYZ-1"`},
+		{"\t{CVE-2023-0001", "line 2: DSA-1-1: the list of CVEs is not closed"},
+		{"\t{CVE-2023-0001 XYZ-1}", `line 2: DSA-1-1: no CVE is called "XYZ-1"`},
 		{"\t[bookworm] - a", `line 2: DSA-1-1: "[bookworm] - a" is no fix`},
 		{"\t[bookworm] a 1.0 x", `"[bookworm] a 1.0 x" is no fix`},
 		{"\t[bookworm] - a <what>", `deb "<what>"`},
@@ -99,7 +99,7 @@ func TestReadAdvisoriesEndsWithTheErrorOfReading(t *testing.T) {
 }
 
 func FuzzReadAdvisories(f *testing.F) {
-	f.Add("[17 Mar 2023] DSA-5356-2 sox - regression update\n\t{CVE-2023-1}\n\t[bullseye] - sox 14\n\tNOTE: x\n")
+	f.Add("[17 Mar 2023] DSA-5356-2 sox - regression update\n\t{CVE-2023-0001}\n\t[bullseye] - sox 14\n\tNOTE: x\n")
 	f.Add("[18 Apr 2018] DSA-4205-1\n\t[a] - b <unfixed>\n")
 	f.Fuzz(func(t *testing.T, list string) {
 		if len(list) > 4096 {

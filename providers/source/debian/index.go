@@ -133,13 +133,15 @@ func (l *listing) readIndex(ctx context.Context, x Index) (err error) {
 			return nil
 		}
 		var syntax *deb822.SyntaxError
-		if errors.As(err, &syntax) {
+		bad := errors.As(err, &syntax)
+		if l.packages++; (bad || err == nil) && l.packages > l.source.config.Limits.Max() {
+			return fmt.Errorf("debian: %s: line %d: more than %d packages: %w",
+				x.name(), stanzas.Line(), l.source.config.Limits.Max(), source.ErrTooLarge)
+		}
+		if bad {
 			err = fmt.Errorf("debian: %s: %w: %w", x.name(), err, patch.ErrRecord)
 		} else if err != nil {
 			return fmt.Errorf("debian: %s: %w", x.name(), err)
-		} else if l.packages++; l.packages > l.source.config.Limits.Max() {
-			return fmt.Errorf("debian: %s: stanza %d, line %d: more than %d packages: %w",
-				x.name(), stanza.Number, stanza.Line, l.source.config.Limits.Max(), source.ErrTooLarge)
 		} else if err = l.add(stanza, origin); err != nil {
 			err = fmt.Errorf("debian: %s: stanza %d, line %d: %w: %w", x.name(), stanza.Number, stanza.Line, err, patch.ErrRecord)
 		}

@@ -152,13 +152,15 @@ func (r *reading) json(in io.Reader) error {
 			}
 			return r.about(name, text)
 		},
-		Record: func(_ string, n int, raw json.RawMessage) error {
+		Record: func(_ string, n int, raw json.RawMessage, err error) error {
 			var got struct {
 				ID         string   `json:"id"`
 				EPSS       *float64 `json:"epss"`
 				Percentile float64  `json:"percentile"`
 			}
-			err := json.Unmarshal(raw, &got)
+			if err == nil {
+				err = json.Unmarshal(raw, &got)
+			}
 			switch {
 			case err != nil:
 			case got.EPSS == nil:
@@ -295,7 +297,9 @@ func (r *reading) keep(cve string, s Score) error {
 // refuse notes why a record was not taken, if it was not. Its error ends the reading.
 func (r *reading) refuse(where func() string, err error) error {
 	if err != nil {
-		r.refused = append(r.refused, source.Bad("epss: "+r.Name+": "+where(), err))
+		if r.refused, err = r.Limits.Refuse(r.refused, source.Bad("epss: "+r.Name+": "+where(), err)); err != nil {
+			return err
+		}
 	}
 	return r.ctx.Err()
 }

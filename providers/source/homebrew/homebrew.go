@@ -149,14 +149,18 @@ func Read(ctx context.Context, config Config) (r *Report, refused []error, err e
 		return nil, nil, err
 	}
 	r = new(Report)
+	var many error
 	err = config.read(ctx, func(p Package, err error) bool {
 		if err != nil {
-			refused = append(refused, err)
+			refused, many = config.Limits.Refuse(refused, err)
 		} else {
 			r.Packages = append(r.Packages, p)
 		}
-		return true
+		return many == nil
 	})
+	if many != nil {
+		err = fmt.Errorf("homebrew: %s: %w", config.Name, many)
+	}
 	if err != nil {
 		return nil, refused, err
 	}
@@ -219,11 +223,14 @@ func (c *Config) read(ctx context.Context, give func(Package, error) bool) error
 	seen := make(map[patch.ID]bool)
 	err = c.Limits.ReadObject(file, source.Records{
 		Arrays: []string{"formulae", "casks"},
-		Record: func(array string, n int, raw json.RawMessage) error {
+		Record: func(array string, n int, raw json.RawMessage, err error) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			p, err := parse(array == "casks", raw)
+			var p Package
+			if err == nil {
+				p, err = parse(array == "casks", raw)
+			}
 			if err == nil && seen[p.ID()] {
 				err = fmt.Errorf("%s is listed already", p.ID())
 			}

@@ -210,7 +210,7 @@ func TestTextsThatCannotBeRead(t *testing.T) {
 		"missing":   {func() (io.ReadCloser, error) { return nil, gone }, gone, "homebrew: outdated: gone"},
 		"empty":     {text(""), io.ErrUnexpectedEOF, ""},
 		"cut off":   {text(`{"formulae": [`), io.ErrUnexpectedEOF, ""},
-		"version 1": {text("[]"), nil, `"[" where "{" is expected`},
+		"version 1": {text("[]"), nil, "invalid character '[' where '{' is expected"},
 		"a message": {text("Error: no such command"), nil, "invalid character"},
 		"too many":  {text(`{"formulae": [{},{}], "casks": [{},{}]}`), source.ErrTooLarge, "more than 3 records"},
 		"too large": {text(formulae() + strings.Repeat(" ", 9999)), source.ErrTooLarge, ""},

@@ -32,6 +32,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/source"
 )
@@ -259,10 +260,12 @@ func (r *reading) json(in io.Reader) error {
 			}
 			return nil
 		},
-		Record: func(_ string, n int, raw json.RawMessage) error {
+		Record: func(_ string, n int, raw json.RawMessage, err error) error {
 			records++
 			var got record
-			err := json.Unmarshal(raw, &got)
+			if err == nil {
+				err = json.Unmarshal(raw, &got)
+			}
 			return r.keep(fmt.Sprintf("record %d", n), got, err)
 		},
 	})
@@ -273,10 +276,11 @@ func (r *reading) json(in io.Reader) error {
 }
 
 func (r *reading) csv(in io.Reader) error {
-	rows := csv.NewReader(in)
-	rows.ReuseRecord = true
-	rows.FieldsPerRecord = -1
-	head, err := rows.Read()
+	rows := bounded.NewCSV(in)
+	head, _, bad, err := rows.Read()
+	if err == nil {
+		err = bad
+	}
 	if err != nil {
 		return fmt.Errorf("the line of names: %w", err)
 	}
@@ -292,27 +296,23 @@ func (r *reading) csv(in io.Reader) error {
 	width := len(head)
 	open := error(nil) // of a row whose quotes may never have been closed
 	for n := 1; ; n++ {
-		row, err := rows.Read()
-		var syntax *csv.ParseError
+		row, line, err, end := rows.Read()
 		switch {
-		case err == io.EOF && open != nil:
+		case end == io.EOF && open != nil:
 			return fmt.Errorf("%w: %w", open, io.ErrUnexpectedEOF)
-		case err == io.EOF:
+		case end == io.EOF:
 			return nil
-		case err != nil && !errors.As(err, &syntax):
-			return err
+		case end != nil:
+			return end
 		}
 		open = nil
 		if n > r.Limits.Max() {
 			return fmt.Errorf("more than %d records: %w", r.Limits.Max(), source.ErrTooLarge)
 		}
 		if errors.Is(err, csv.ErrQuote) {
-			open = err
+			open = fmt.Errorf("line %d: %w", line, err)
 		}
-		line := 0
-		if err != nil {
-			line = syntax.StartLine
-		} else if line, _ = rows.FieldPos(0); len(row) != width {
+		if err == nil && len(row) != width {
 			err = fmt.Errorf("%d fields, want %d", len(row), width)
 		}
 		field := func(name string) string {
@@ -350,8 +350,8 @@ func (r *reading) keep(where string, got record, err error) error {
 		err = fmt.Errorf("%s is listed already", e.CVE)
 	}
 	if err != nil {
-		r.refused = append(r.refused, source.Bad("kev: "+r.Name+": "+where, err))
-		return nil
+		r.refused, err = r.Limits.Refuse(r.refused, source.Bad("kev: "+r.Name+": "+where, err))
+		return err
 	}
 	r.result.entries[e.CVE] = e
 	return nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/providers/source"
 )
 
@@ -61,9 +62,8 @@ func (t text) time() time.Time {
 	return time.Time{}
 }
 
-// cvrf is a document, in both of its forms.
+// cvrf is what a document says of all of it, in both of its forms.
 type cvrf struct {
-	XMLName  xml.Name `json:"-" xml:"cvrfdoc"`
 	Tracking struct {
 		Identification struct {
 			ID text `xml:"ID"`
@@ -75,8 +75,6 @@ type cvrf struct {
 		Names    []product `json:"FullProductName" xml:"FullProductName"`
 		Branches []branch  `json:"Branch" xml:"Branch"`
 	} `json:"ProductTree" xml:"ProductTree"`
-	Vulnerabilities []vulnerability   `json:"-" xml:"Vulnerability"`
-	Raw             []json.RawMessage `json:"Vulnerability" xml:"-"`
 }
 
 type product struct {
@@ -157,99 +155,166 @@ func (c *cvrf) names() map[string]string {
 	return names
 }
 
-// document reads one document into the updates.
+// document reads one document into the updates. It is read twice, as what says which product is which may stand behind the
+// vulnerabilities.
 func (l *listing) document(ctx context.Context, d *Document) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in, err := l.config.Limits.Open(d.Open)
-	if err != nil {
-		return fmt.Errorf("msrc: %s: %w", d.Name, err)
-	}
-	defer in.Close()
-	doc, err := parse(in)
-	if err != nil {
+	doc := new(cvrf)
+	if err := l.each(d, doc, nil); err != nil {
 		return fmt.Errorf("msrc: %s: %w", d.Name, err)
 	}
 	o := &origin{name: d.Name, products: doc.names(), initial: doc.Tracking.Initial.time(), current: doc.Tracking.Current.time()}
-	for i := range max(len(doc.Vulnerabilities), len(doc.Raw)) {
+	var told error // by whoever was told of a record, or its context
+	err := l.each(d, new(cvrf), func(n int, v *vulnerability, bad error) error {
 		if err := l.count(ctx); err != nil {
-			return fmt.Errorf("msrc: %s: vulnerability %d: %w", d.Name, i+1, err)
+			return fmt.Errorf("vulnerability %d: %w", n, err)
 		}
-		var v vulnerability
-		if i < len(doc.Vulnerabilities) {
-			v = doc.Vulnerabilities[i]
-		} else if err := json.Unmarshal(doc.Raw[i], &v); err != nil {
-			if err := l.tell(source.Bad(fmt.Sprintf("msrc: %s: vulnerability %d", d.Name, i+1), err)); err != nil {
-				return err
-			}
-			continue
+		if o.number = n; bad != nil {
+			told = l.tell(source.Bad(fmt.Sprintf("msrc: %s: vulnerability %d", d.Name, n), bad))
+		} else {
+			told = l.vulnerability(o, v)
 		}
-		o.number = i + 1
-		if err := l.vulnerability(o, &v); err != nil {
-			return err
-		}
+		return told
+	})
+	if told != nil {
+		return told
+	}
+	if err != nil {
+		return fmt.Errorf("msrc: %s: %w", d.Name, err)
 	}
 	return nil
 }
 
-// parse reads a document in either form, up to its end.
-func parse(r io.Reader) (*cvrf, error) {
-	in := bufio.NewReader(r)
-	var first byte
+// each reads a document in either form up to its end: what is said of all of it into doc, and every vulnerability to vulnerability,
+// unless that is nil. Bad is why one cannot be read.
+func (l *listing) each(d *Document, doc *cvrf, vulnerability func(n int, v *vulnerability, bad error) error) error {
+	file, err := l.config.Limits.Open(d.Open)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in := bufio.NewReader(file)
 	for {
 		b, err := in.ReadByte()
 		if err != nil {
-			return nil, fmt.Errorf("no document: %w", noEOF(err))
+			return fmt.Errorf("no document: %w", noEOF(err))
 		}
-		if !bytes.ContainsAny([]byte{b}, " \t\r\n\xef\xbb\xbf") {
-			first = b
-			break
+		if bytes.IndexByte([]byte(" \t\r\n\xef\xbb\xbf"), b) >= 0 {
+			continue
 		}
+		if err := in.UnreadByte(); err != nil {
+			return err
+		}
+		switch b {
+		case '<':
+			return readXML(in, doc, vulnerability)
+		case '{':
+			return l.readJSON(in, doc, vulnerability)
+		}
+		return fmt.Errorf("it begins with %q: neither JSON nor XML", b)
 	}
-	if err := in.UnreadByte(); err != nil {
-		return nil, err
-	}
-	doc := new(cvrf)
-	switch first {
-	case '<':
-		d := xml.NewDecoder(in)
-		if err := d.Decode(doc); err != nil {
-			return nil, fmt.Errorf("at byte %d: %w", d.InputOffset(), noEOF(err))
-		}
-		return doc, atEnd(d.InputOffset(), func() (bool, error) {
-			t, err := d.Token()
-			_, element := t.(xml.StartElement)
-			return element, err
-		})
-	case '{':
-		d := json.NewDecoder(in)
-		if err := d.Decode(doc); err != nil {
-			return nil, fmt.Errorf("at byte %d: %w", d.InputOffset(), noEOF(err))
-		}
-		if doc.Tracking.Identification.ID == "" && doc.Raw == nil {
-			return nil, errors.New("it is no CVRF document: neither DocumentTracking nor Vulnerability")
-		}
-		return doc, atEnd(d.InputOffset(), func() (bool, error) {
-			_, err := d.Token()
-			return true, err
-		})
-	}
-	return nil, fmt.Errorf("it begins with %q: neither JSON nor XML", first)
 }
 
-// atEnd reads what follows a document at byte n, which must not be more of anything.
-func atEnd(n int64, next func() (more bool, err error)) error {
+func (l *listing) readJSON(in io.Reader, doc *cvrf, each func(n int, v *vulnerability, bad error) error) error {
+	records := source.Records{
+		Arrays: []string{"Vulnerability"},
+		Field: func(name string, raw json.RawMessage) error {
+			var to any
+			switch name {
+			case "DocumentTracking":
+				to = &doc.Tracking
+			case "ProductTree":
+				to = &doc.Products
+			default:
+				return nil
+			}
+			if err := json.Unmarshal(raw, to); err != nil {
+				return fmt.Errorf("field %s: %w", name, err)
+			}
+			return nil
+		},
+	}
+	if each != nil {
+		records.Record = func(_ string, n int, raw json.RawMessage, bad error) error {
+			v := new(vulnerability)
+			if bad == nil {
+				bad = json.Unmarshal(raw, v)
+			}
+			return each(n, v, bad)
+		}
+	}
+	return l.config.Limits.ReadObject(in, records)
+}
+
+func readXML(in io.Reader, doc *cvrf, each func(n int, v *vulnerability, bad error) error) error {
+	tokens := &budget{XML: bounded.NewXML(in)}
+	d := xml.NewTokenDecoder(tokens)
+	depth, n := 0, 0
 	for {
-		switch more, err := next(); {
+		t, err := d.Token()
+		switch {
+		case err == io.EOF && n == 0 && depth == 0:
+			return fmt.Errorf("no document: %w", io.ErrUnexpectedEOF)
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return fmt.Errorf("after byte %d: %w", n, err)
-		case more:
-			return fmt.Errorf("after byte %d: something follows the document", n)
+			return err
+		}
+		if _, ends := t.(xml.EndElement); ends {
+			depth = -1
+		}
+		start, begins := t.(xml.StartElement)
+		switch {
+		case !begins:
+			continue
+		case depth < 0:
+			return fmt.Errorf("line %d: something follows the document", tokens.Line())
+		case depth == 0 && start.Name.Local != "cvrfdoc":
+			return fmt.Errorf("line %d: element %.60q, want cvrfdoc", tokens.Line(), start.Name.Local)
+		case depth == 0:
+			depth = 1
+			continue
+		}
+		tokens.begin()
+		switch start.Name.Local {
+		case "DocumentTracking":
+			err = d.DecodeElement(&doc.Tracking, &start)
+		case "ProductTree":
+			err = d.DecodeElement(&doc.Products, &start)
+		case "Vulnerability":
+			if n++; each == nil {
+				err = d.Skip()
+				break
+			}
+			v := new(vulnerability)
+			if err = d.DecodeElement(v, &start); err == nil {
+				err = each(n, v, nil)
+			}
+		default:
+			err = d.Skip()
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// A budget is how much may be read for one element: what is decoded takes several times its size in memory.
+type budget struct {
+	*bounded.XML
+	from   int64
+	tokens int
+}
+
+func (b *budget) begin() { b.from, b.tokens = b.Offset(), 0 }
+
+func (b *budget) Token() (xml.Token, error) {
+	if b.tokens++; b.tokens > 2*source.MaxValues || b.Offset()-b.from > source.MaxRecord {
+		return nil, fmt.Errorf("line %d: an element of more than %d tags and texts, or %d bytes: %w", b.Line(), 2*source.MaxValues, source.MaxRecord, source.ErrTooLarge)
+	}
+	return b.XML.Token()
 }
 
 func noEOF(err error) error {

@@ -287,7 +287,7 @@ func TestTableKeepsWhatCanBeUsed(t *testing.T) {
 func TestABadRowIsToldAndTheRestIsRead(t *testing.T) {
 	all, refused := list(t, table("BulletinKB,Supersedes\n4014329,4010250,x\n4014330,4010251\n\"4014331\"x,1\n4014332,KB4010252\n"), patch.Query{})
 	require.Equal(t, []string{
-		"msrc: supersedence: line 2: unreadable record: wrong number of fields",
+		"msrc: supersedence: line 2: unreadable record: 3 fields, want 2",
 		`msrc: supersedence: line 4: unreadable record: extraneous or missing " in quoted-field`,
 	}, refused)
 	require.Len(t, all, 2)
@@ -329,10 +329,10 @@ func TestQueryFindsWhatWasRevisedLater(t *testing.T) {
 
 func TestWhatIsNoDocumentEndsTheListing(t *testing.T) {
 	for content, want := range map[string]string{
-		"": "unexpected EOF", "  ": "unexpected EOF", "hello": `begins with 'h'`, "<rss></rss>": "expected element type <cvrfdoc>",
-		"<cvrfdoc>": "unexpected EOF", "<cvrfdoc></cvrfdoc><x/>": "something follows", "{}": "no CVRF document",
-		`{"Vulnerability":[]} 1`: "something follows", `{"Vulnerability":[`: "unexpected EOF", `{"Vulnerability":{}}`: "cannot unmarshal",
-		`<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><cvrfdoc><DocumentTracking><InitialReleaseDate>&b;</InitialReleaseDate></DocumentTracking></cvrfdoc>`: "invalid character entity",
+		"": "unexpected EOF", "  ": "unexpected EOF", "hello": `begins with 'h'`, "<rss></rss>": `element "rss", want cvrfdoc`,
+		"<cvrfdoc>": "unexpected EOF", "<cvrfdoc></cvrfdoc><x/>": "something follows", "{}": "an object without a field",
+		`{"Vulnerability":[]} 1`: "something follows", `{"Vulnerability":[`: "unexpected EOF", `{"Vulnerability":{}}`: "is expected",
+		`<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><cvrfdoc><DocumentTracking><InitialReleaseDate>&b;</InitialReleaseDate></DocumentTracking></cvrfdoc>`: "a declaration of a document type",
 	} {
 		err := failure(t, msrc.Config{Documents: []msrc.Document{{Name: "x", Open: text(content)}}})
 		require.ErrorContains(t, err, want, content)

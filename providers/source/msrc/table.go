@@ -2,13 +2,13 @@ package msrc
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/providers/source"
 )
 
@@ -40,31 +40,36 @@ func (l *listing) table(ctx context.Context) error {
 		return fmt.Errorf("msrc: supersedence: %w", err)
 	}
 	defer in.Close()
-	rows := csv.NewReader(in)
-	rows.ReuseRecord = true
-	head, err := rows.Read()
+	rows := bounded.NewCSV(in)
+	head, _, bad, err := rows.Read()
+	if err == nil {
+		err = bad
+	}
 	if err != nil {
 		return fmt.Errorf("msrc: supersedence: %w", noEOF(err))
 	}
+	width := len(head)
 	at, err := columnsOf(head)
 	if err != nil {
 		return fmt.Errorf("msrc: supersedence: line 1: %w", err)
 	}
 	for {
-		row, err := rows.Read()
-		var syntax *csv.ParseError
-		switch {
-		case err == io.EOF:
+		row, line, bad, err := rows.Read()
+		if err == io.EOF {
 			return nil
-		case errors.As(err, &syntax):
-			err = l.tell(source.Bad(fmt.Sprintf("msrc: supersedence: line %d", syntax.StartLine), syntax.Err))
-		case err != nil:
+		}
+		if err == nil {
+			err = l.count(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("msrc: supersedence: %w", err)
-		default:
-			line, _ := rows.FieldPos(0)
-			if err = l.count(ctx); err != nil {
-				return fmt.Errorf("msrc: supersedence: line %d: %w", line, err)
-			}
+		}
+		if bad == nil && len(row) != width {
+			bad = fmt.Errorf("%d fields, want %d", len(row), width)
+		}
+		if bad != nil {
+			err = l.tell(source.Bad(fmt.Sprintf("msrc: supersedence: line %d", line), bad))
+		} else {
 			err = l.row(row, at, line)
 		}
 		if err != nil {

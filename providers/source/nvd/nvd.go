@@ -201,7 +201,7 @@ func (r *reading) read(in Input) error {
 	defer file.Close()
 	return r.Limits.ReadObject(file, source.Records{
 		Arrays: []string{"vulnerabilities", "CVE_Items"},
-		Record: func(array string, n int, raw json.RawMessage) error {
+		Record: func(array string, n int, raw json.RawMessage, bad error) error {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
@@ -212,9 +212,15 @@ func (r *reading) read(in Input) error {
 			if array == "CVE_Items" {
 				parse = parseV1
 			}
-			record, wrong := parse(raw)
+			var record Record
+			wrong := []error{bad}
+			if bad == nil {
+				record, wrong = parse(raw)
+			}
 			for _, err := range wrong {
-				r.refused = append(r.refused, source.Bad(fmt.Sprintf("nvd: %s: record %d", in.Name, n), err))
+				if r.refused, err = r.Limits.Refuse(r.refused, source.Bad(fmt.Sprintf("nvd: %s: record %d", in.Name, n), err)); err != nil {
+					return err
+				}
 			}
 			if record.CVE == "" {
 				return nil

@@ -20,12 +20,6 @@ type ecosystem struct {
 	os           string // as /etc/os-release calls it, if a release of the ecosystem is one of the operating system
 }
 
-// The schemes of ecosystems whose versions package version may or may not know.
-const (
-	pep440 version.Scheme = "pep440"
-	nuget  version.Scheme = "nuget"
-)
-
 // ecosystemOf returns what is known of an ecosystem by its name, with or without a release: "Debian:12". The names are
 // those of the list of OSV's schema. Of each that is not here the scheme is its name.
 func ecosystemOf(written string) ecosystem {
@@ -58,9 +52,9 @@ func ecosystemOf(written string) ecosystem {
 	case "Go", "Bitnami":
 		return ecosystem{scheme: version.SemVerLenient} // modules have "v1.2.3", and Bitnami "2020.04.23"
 	case "PyPI":
-		return ecosystem{scheme: pep440}
+		return ecosystem{scheme: version.PEP440}
 	case "NuGet":
-		return ecosystem{scheme: nuget}
+		return ecosystem{scheme: version.NuGet}
 	}
 	return ecosystem{scheme: named(base)}
 }

@@ -72,7 +72,7 @@ type Config struct {
 	// Nil, and "" as a result, keep it as written. It must be safe for concurrent use.
 	Ecosystem func(written string) string
 
-	Record int64 // how many bytes a record may have; 16 MiB
+	Record int64 // how many bytes a record may have; 4 MiB
 	Buffer int64 // how many bytes a zip may have that has to be held in memory; 256 MiB
 
 	// Limits bound each file, and a zip with all that is in it as one file: Bytes and Ratio count what comes out of it.
@@ -97,7 +97,7 @@ func New(config Config) (*Source, error) {
 	}
 	config.Inputs = slices.Clone(config.Inputs)
 	if config.Record <= 0 {
-		config.Record = 16 << 20
+		config.Record = 4 << 20
 	}
 	if config.Buffer <= 0 {
 		config.Buffer = 256 << 20

@@ -210,7 +210,7 @@ func isStream(s string) bool {
 func (r *record) cves() (all []string) {
 	seen := make(map[string]bool)
 	add := func(name string) {
-		if isCVE(name) && !seen[name] {
+		if source.IsCVE(name) && !seen[name] {
 			seen[name] = true
 			all = append(all, name)
 		}
@@ -222,17 +222,12 @@ func (r *record) cves() (all []string) {
 			add(name)
 		}
 	}
-	if !isCVE(own) && r.isDistribution() {
+	if !source.IsCVE(own) && r.isDistribution() {
 		for _, name := range r.Related {
 			add(name)
 		}
 	}
 	return all
-}
-
-func isCVE(name string) bool {
-	year, number, found := strings.Cut(strings.TrimPrefix(name, "CVE-"), "-")
-	return found && strings.HasPrefix(name, "CVE-") && len(year) == 4 && len(number) >= 4 && len(number) <= 19 && strings.Trim(year+number, "0123456789") == ""
 }
 
 // rate fills in what the record says about how bad it is, and returns what of that cannot be read.
@@ -293,7 +288,7 @@ func (r *record) native() map[string]string {
 		}
 	}
 	other := func(names []string) []string {
-		return slices.DeleteFunc(slices.Clone(names), isCVE)
+		return slices.DeleteFunc(slices.Clone(names), source.IsCVE)
 	}
 	set("aliases", other(r.Aliases))
 	set("upstream", other(r.Upstream))

@@ -23,6 +23,8 @@ type listing struct {
 	items  []item
 	index  map[patch.ID]int // where in items
 	count  int
+
+	refused []error // those of items
 }
 
 // An item is a patch, or why there is none.
@@ -43,10 +45,10 @@ func (l *listing) read() error {
 	var rapid json.RawMessage
 	err = l.config.Limits.ReadObject(file, source.Records{
 		Arrays: []string{"OSVersions"},
-		Record: func(_ string, n int, raw json.RawMessage) error { return l.major(n, raw) },
+		Record: func(_ string, n int, raw json.RawMessage, bad error) error { return l.major(n, raw, bad) },
 		Field: func(name string, raw json.RawMessage) error {
 			if name == "BackgroundSecurityImprovements" {
-				rapid = raw
+				rapid = slices.Clone(raw)
 			}
 			return nil
 		},
@@ -58,15 +60,18 @@ func (l *listing) read() error {
 }
 
 // major reads what stands there about one major version.
-func (l *listing) major(n int, raw json.RawMessage) error {
+func (l *listing) major(n int, raw json.RawMessage, bad error) error {
 	where := fmt.Sprintf("OSVersions %d", n)
+	if bad != nil {
+		return l.keep(item{err: l.bad(where, bad)})
+	}
 	var latest json.RawMessage
 	var fatal error
 	product := ""
 	err := l.config.Limits.ReadObject(bytes.NewReader(raw), source.Records{
 		Arrays: []string{"SecurityReleases"},
-		Record: func(_ string, n int, raw json.RawMessage) error {
-			r, err := l.release(fmt.Sprintf("%s: SecurityReleases %d", where, n), raw, "")
+		Record: func(_ string, n int, raw json.RawMessage, bad error) error {
+			r, err := l.release(fmt.Sprintf("%s: SecurityReleases %d", where, n), raw, "", bad)
 			if r.Version != "" && product == "" {
 				product = r.Product
 			}
@@ -75,7 +80,7 @@ func (l *listing) major(n int, raw json.RawMessage) error {
 		},
 		Field: func(name string, raw json.RawMessage) error {
 			if name == "Latest" {
-				latest = raw
+				latest = slices.Clone(raw)
 			}
 			return nil
 		},
@@ -89,15 +94,18 @@ func (l *listing) major(n int, raw json.RawMessage) error {
 		return nil
 	}
 	// The newest release stands there twice, in version 1 of the feed the second time alone with its build.
-	_, err = l.release(where+": Latest", latest, product)
+	_, err = l.release(where+": Latest", latest, product, nil)
 	return err
 }
 
 // release reads a release and keeps the patch. The error is one that ends the listing.
-func (l *listing) release(where string, raw json.RawMessage, product string) (release, error) {
+func (l *listing) release(where string, raw json.RawMessage, product string, bad error) (release, error) {
 	var r release
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return release{}, l.keep(item{err: l.bad(where, err)})
+	if bad == nil {
+		bad = json.Unmarshal(raw, &r)
+	}
+	if bad != nil {
+		return release{}, l.keep(item{err: l.bad(where, bad)})
 	}
 	r.Product = cmp.Or(r.Product, product)
 	i, err := r.item()
@@ -118,6 +126,12 @@ func (l *listing) keep(i item) error {
 	}
 	if l.count++; l.count > l.config.Limits.Max() {
 		return fmt.Errorf("more than %d releases: %w", l.config.Limits.Max(), source.ErrTooLarge)
+	}
+	if i.err != nil {
+		var err error
+		if l.refused, err = l.config.Limits.Refuse(l.refused, i.err); err != nil {
+			return err
+		}
 	}
 	if i.err == nil {
 		if known, found := l.index[i.patch.ID]; found {

@@ -15,9 +15,6 @@ import (
 	"github.com/patchflow/patchflow/providers/source"
 )
 
-// scheme is that of the versions of Apple's operating systems.
-const scheme version.Scheme = "macos"
-
 // A release is a release as it stands in a feed.
 type release struct {
 	Name      string   `json:"UpdateName"`
@@ -137,8 +134,8 @@ func (r *release) item() (item, error) {
 		p.Reboot, p.Reversal = patch.RebootAlways, patch.ReversalNone
 		p.Packages = []patch.Package{{
 			Ecosystem: name, Name: name,
-			Introduced: version.Version{Scheme: scheme, Text: major},
-			Fixed:      version.Version{Scheme: scheme, Text: plain},
+			Introduced: version.Version{Scheme: version.MacOS, Text: major},
+			Fixed:      version.Version{Scheme: version.MacOS, Text: plain},
 		}}
 	}
 	if err := r.advise(p); err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/patchflow/patchflow/internal/bounded"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/source"
@@ -28,7 +29,6 @@ type listing struct {
 	releases []*release
 	index    map[string]int // of releases, by codename
 	records  int
-	raw      json.RawMessage // the record that is being read
 }
 
 // A release is one that is asked for, with its holes by their names.
@@ -107,121 +107,113 @@ func (l *listing) read(ctx context.Context) error {
 		return fail(err)
 	}
 	defer in.Close()
-	g := &gauge{r: in, left: maxRecord}
-	d := json.NewDecoder(g)
-	if t, err := d.Token(); err != nil {
-		return fail(unexpected(err))
-	} else if t != json.Delim('{') {
-		return fail(fmt.Errorf("%.60q where an object is expected", fmt.Sprint(t)))
+	d := bounded.NewJSON(in, maxRecord, source.MaxValues)
+	if err := d.Open('{'); err != nil {
+		return fail(err)
 	}
 	sources := make(map[string]bool)
-	for d.More() {
+	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		name, err := key(d)
+		more, err := d.More('}')
+		if err == nil && !more {
+			err = d.End()
+		}
+		if err != nil {
+			return fail(err)
+		}
+		if !more {
+			return nil
+		}
+		name, err := d.Name()
 		if err == nil {
-			err = l.readSource(ctx, d, g, name, sources)
+			err = l.readSource(ctx, d, name, sources)
 		}
 		if err != nil {
 			return fail(err)
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return fail(unexpected(err))
-	}
-	g.left = maxRecord
-	if _, err := d.Token(); err == nil {
-		return fail(errors.New("something follows the end"))
-	} else if err != io.EOF {
-		return fail(err)
-	}
-	return nil
 }
 
 // readSource reads what the file says of one source package. Its name has been read.
-func (l *listing) readSource(ctx context.Context, d *json.Decoder, g *gauge, name string, sources map[string]bool) error {
-	g.left = maxRecord
+func (l *listing) readSource(ctx context.Context, d *bounded.JSON, name string, sources map[string]bool) error {
+	if err := l.count(ctx); err != nil {
+		return err
+	}
+	where := fmt.Sprintf("source %.60s", name)
 	var wrong error
+	c, err := d.Peek()
 	switch {
+	case err != nil:
+		return unexpected(err)
 	case !isWord(name):
 		wrong = fmt.Errorf("no source package is called %.60q", name)
 	case sources[name]:
 		wrong = errors.New("it is listed already")
+	case c != '{':
+		wrong = fmt.Errorf("%q where an object is expected", c)
 	}
-	where := fmt.Sprintf("source %.60s", name)
-	sources[name] = true
-	if t, err := d.Token(); err != nil {
-		return unexpected(err)
-	} else if t != json.Delim('{') {
-		if t == json.Delim('[') {
-			for d.More() {
-				if err := l.next(ctx, d, g); err != nil {
-					return err
-				}
-			}
-			if _, err := d.Token(); err != nil {
-				return unexpected(err)
-			}
+	if wrong != nil {
+		if err := d.Skip(); err != nil {
+			return err
 		}
-		return l.bad(where, fmt.Errorf("%.60q where an object is expected", fmt.Sprint(t)))
+		return l.bad(where, wrong)
+	}
+	sources[name] = true
+	if err := d.Open('{'); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
-	for d.More() {
-		cve, err := key(d)
+	for {
+		more, err := d.More('}')
+		if err != nil || !more {
+			return err
+		}
+		cve, err := d.Name()
 		if err != nil {
-			return err
-		}
-		if err := l.next(ctx, d, g); err != nil {
-			return err
-		}
-		if wrong != nil {
-			continue
+			return fmt.Errorf("%s: %w", where, err)
 		}
 		at := fmt.Sprintf("%s: %.60s", where, cve)
-		switch {
-		case !isWord(cve):
-			err = fmt.Errorf("nothing is called %.60q", cve)
-		case seen[cve]:
-			err = errors.New("it is listed already")
-		default:
-			err = l.add(name, cve, at)
-		}
-		seen[cve] = true
-		if errors.Is(err, errStopped) {
+		if err := l.count(ctx); err != nil {
 			return err
 		}
-		if err != nil {
-			if err := l.bad(at, err); err != nil {
+		raw, wrong, err := d.Value()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", at, err)
+		case wrong != nil:
+		case !isWord(cve):
+			wrong = fmt.Errorf("nothing is called %.60q", cve)
+		case seen[cve]:
+			wrong = errors.New("it is listed already")
+		default:
+			seen[cve] = true
+			wrong = l.add(raw, name, cve, at)
+		}
+		if errors.Is(wrong, errStopped) {
+			return wrong
+		}
+		if wrong != nil {
+			if err := l.bad(at, wrong); err != nil {
 				return err
 			}
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return unexpected(err)
-	}
-	if wrong != nil {
-		return l.bad(where, wrong)
-	}
-	return nil
 }
 
-// next reads the next value, within the bounds.
-func (l *listing) next(ctx context.Context, d *json.Decoder, g *gauge) error {
+// count counts one more record, or source package.
+func (l *listing) count(ctx context.Context) error {
 	if l.records++; l.records > l.source.config.Limits.Max() {
 		return fmt.Errorf("more than %d records: %w", l.source.config.Limits.Max(), source.ErrTooLarge)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	g.left = maxRecord
-	return unexpected(d.Decode(&l.raw))
+	return ctx.Err()
 }
 
 // add adds the record that was read to the releases that are asked for.
-func (l *listing) add(name, cve, where string) error {
+func (l *listing) add(raw json.RawMessage, name, cve, where string) error {
 	var r record
-	if err := json.Unmarshal(l.raw, &r); err != nil {
+	if err := json.Unmarshal(raw, &r); err != nil {
 		return err
 	}
 	if r.Releases == nil {
@@ -293,38 +285,10 @@ func parseStatus(name string, raw json.RawMessage) (s stand, known bool, err err
 	return stand{}, false, fmt.Errorf("its status is %.60q", in.Status)
 }
 
-// key reads the name of a field.
-func key(d *json.Decoder) (string, error) {
-	t, err := d.Token()
-	if err != nil {
-		return "", unexpected(err)
-	}
-	s, ok := t.(string)
-	if !ok {
-		return "", fmt.Errorf("%.60q where a name is expected", fmt.Sprint(t))
-	}
-	return s, nil
-}
-
 // unexpected turns the end of the file into an early one.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// A gauge ends in an error when more is read at once than is left.
-type gauge struct {
-	r    io.Reader
-	left int
-}
-
-func (g *gauge) Read(p []byte) (int, error) {
-	if g.left <= 0 {
-		return 0, fmt.Errorf("a record of more than %d bytes: %w", maxRecord, source.ErrTooLarge)
-	}
-	n, err := g.r.Read(p[:min(len(p), g.left)])
-	g.left -= n
-	return n, err
 }

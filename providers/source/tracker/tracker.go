@@ -38,7 +38,7 @@ type Config struct {
 	Open     source.Opener
 	Name     string // of the file, for errors; "" means "tracker.json"
 	Releases []Release
-	Limits   source.Limits // Records counts pairs of source package and CVE
+	Limits   source.Limits // Records counts pairs of source package and CVE, and source packages
 }
 
 // A Source lists what the tracker says. It is safe for concurrent use and reads its file anew at every call.

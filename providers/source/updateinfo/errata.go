@@ -51,14 +51,17 @@ func (f *flag) UnmarshalJSON(text []byte) error {
 func (l *listing) readErrata(in io.Reader, repository int, file string) error {
 	return l.source.config.Limits.ReadObject(in, source.Records{
 		Arrays: []string{"data"},
-		Record: func(_ string, n int, raw json.RawMessage) error {
+		Record: func(_ string, n int, raw json.RawMessage, bad error) error {
 			if err := l.alive(); err != nil {
 				return err
 			}
 			where := fmt.Sprintf("%s: record %d", file, n)
 			var e erratum
-			if err := json.Unmarshal(raw, &e); err != nil {
-				return l.record(where, err)
+			if bad == nil {
+				bad = json.Unmarshal(raw, &e)
+			}
+			if bad != nil {
+				return l.record(where, bad)
 			}
 			return l.addErratum(&e, repository, where)
 		},

@@ -80,9 +80,9 @@ func readIndex(in io.Reader) ([]entry, error) {
 			return x.skip()
 		}
 		if len(entries) == 1000 {
-			return fmt.Errorf("line %d: more than %d files: %w", x.line(), len(entries), source.ErrTooLarge)
+			return fmt.Errorf("line %d: more than %d files: %w", x.Line(), len(entries), source.ErrTooLarge)
 		}
-		e := entry{kind: attribute(start, "type"), size: -1, line: x.line()}
+		e := entry{kind: attribute(start, "type"), size: -1, line: x.Line()}
 		err := x.each(func(start xml.StartElement) error {
 			var err error
 			switch start.Name.Local {
@@ -250,7 +250,7 @@ func (l *listing) readPrimary(in io.Reader, repository int, name string) error {
 func (l *listing) readListed(x *xmlReader, repository int, name string) error {
 	var p offered
 	var size string
-	line := x.line()
+	line := x.Line()
 	err := x.each(func(start xml.StartElement) error {
 		var err error
 		switch start.Name.Local {

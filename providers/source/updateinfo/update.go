@@ -2,7 +2,10 @@ package updateinfo
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
+
+	"github.com/patchflow/patchflow/providers/source"
 )
 
 // A record is an advisory as it stands in a file.
@@ -18,6 +21,9 @@ type record struct {
 	references                    []reference
 	packages                      []offered
 }
+
+// maxParts is how many packages, and how many references, an advisory may have. Real ones have up to two thousand.
+const maxParts = 20_000
 
 type reference struct{ href, id, kind, title string }
 
@@ -43,7 +49,7 @@ func (l *listing) readUpdates(in io.Reader, repository int, file string) error {
 		if err := l.alive(); err != nil {
 			return err
 		}
-		r := record{repository: repository, where: position(file, x.line())}
+		r := record{repository: repository, where: position(file, x.Line())}
 		if err := l.readUpdate(x, start, &r); err != nil {
 			return err
 		}
@@ -85,6 +91,9 @@ func (l *listing) readUpdate(x *xmlReader, start xml.StartElement, r *record) er
 		case "references":
 			err = x.each(func(start xml.StartElement) error {
 				if start.Name.Local == "reference" {
+					if len(r.references) >= maxParts {
+						return fmt.Errorf("line %d: an advisory of more than %d references: %w", x.Line(), maxParts, source.ErrTooLarge)
+					}
 					r.references = append(r.references, reference{
 						href: attribute(start, "href"), id: attribute(start, "id"),
 						kind: attribute(start, "type"), title: attribute(start, "title"),
@@ -134,9 +143,12 @@ func (l *listing) readPackage(x *xmlReader, start xml.StartElement, r *record) e
 		return err
 	}
 	p := offered{
-		where: position("", x.line()),
+		where: position("", x.Line()),
 		name:  attribute(start, "name"), arch: attribute(start, "arch"), src: attribute(start, "src"),
 		epoch: attribute(start, "epoch"), version: attribute(start, "version"), release: attribute(start, "release"),
+	}
+	if len(r.packages) >= maxParts {
+		return fmt.Errorf("line %d: an advisory of more than %d packages: %w", x.Line(), maxParts, source.ErrTooLarge)
 	}
 	err := x.each(func(start xml.StartElement) error {
 		var err error

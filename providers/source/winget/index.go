@@ -21,8 +21,11 @@ func (l *listing) index() error {
 		manifests[id] = true
 	}
 	stopped := false
-	err = l.config.Limits.ReadArray(file, func(n int, raw json.RawMessage) error {
-		p, err := entry(raw)
+	err = l.config.Limits.ReadArray(file, func(n int, raw json.RawMessage, err error) error {
+		var p patch.Patch
+		if err == nil {
+			p, err = entry(raw)
+		}
 		if err == nil && manifests[p.ID] {
 			return l.ctx.Err()
 		}
@@ -72,7 +75,7 @@ func newPatch(id, to, name string) (patch.Patch, error) {
 		ID:       patch.ID("winget:" + id + "=" + to),
 		Title:    name + " " + to,
 		Platform: patch.Platform{OS: "windows"},
-		Packages: []patch.Package{{Ecosystem: Ecosystem, Name: id, Fixed: version.Version{Scheme: scheme, Text: to}}},
+		Packages: []patch.Package{{Ecosystem: Ecosystem, Name: id, Fixed: version.Version{Scheme: version.WinGet, Text: to}}},
 	}, nil
 }
 

@@ -29,15 +29,11 @@ import (
 	"slices"
 
 	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/source"
 )
 
 // Ecosystem is what the packages of winget are called.
 const Ecosystem = "winget"
-
-// scheme is that of their versions.
-const scheme version.Scheme = "winget"
 
 // The native fields of patches, each with one value a line.
 const (

@@ -68,14 +68,17 @@ func read(name string, in io.Reader, limits source.Limits, records *int) (Result
 	}
 	err := limits.ReadObject(text, source.Records{
 		Arrays: []string{"Updates"},
-		Record: func(_ string, n int, raw json.RawMessage) error {
+		Record: func(_ string, n int, raw json.RawMessage, err error) error {
 			if *records++; *records > limits.Max() {
 				return fmt.Errorf("update %d: more than %d updates: %w", n, limits.Max(), source.ErrTooLarge)
 			}
-			u, err := parseUpdate(raw)
+			var u Update
+			if err == nil {
+				u, err = parseUpdate(raw)
+			}
 			if err != nil {
-				r.Refused = append(r.Refused, source.Bad(fmt.Sprintf("wua: %s: update %d", name, n), err))
-				return nil
+				r.Refused, err = limits.Refuse(r.Refused, source.Bad(fmt.Sprintf("wua: %s: update %d", name, n), err))
+				return err
 			}
 			r.Updates = append(r.Updates, u)
 			return nil

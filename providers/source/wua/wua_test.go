@@ -310,7 +310,7 @@ func TestWhatIsNoResultIsAnErrorOfTheWhole(t *testing.T) {
 	for content, want := range map[string]string{
 		``: "unexpected EOF", `{"Updates":[`: "unexpected EOF", `{"Updates":[]} {}`: "something follows", `[]`: "is expected",
 		`{"At":"yesterday"}`: "is no time", `{"Updates":{}}`: "is expected", `{}`: "an object without a field", `{"At":"/Date(x)/"}`: "is no time",
-		`{"Updates":[` + strings.Repeat(`{"x":[`, 20000): "max depth", `{"Criteria":1}`: "field Criteria", `{"ResultCode":[]}`: "field ResultCode", `<x/>`: "invalid character",
+		`{"Updates":[` + strings.Repeat(`{"x":[`, 20000): "unexpected EOF", `{"Criteria":1}`: "field Criteria", `{"ResultCode":[]}`: "field ResultCode", `<x/>`: "invalid character",
 	} {
 		_, err := wua.Read(strings.NewReader(content), source.Limits{})
 		require.ErrorContains(t, err, want, "%.40s", content)
