@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -166,17 +167,7 @@ func (a *assessor) findings(says []patch.ID) {
 	if len(a.hits)+len(says) == 0 {
 		return
 	}
-	a.order = make([]int32, len(a.hits))
-	for i := range a.order {
-		a.order[i] = int32(i)
-	}
-	slices.SortFunc(a.order, func(i, j int32) int {
-		x, y := &a.hits[i], &a.hits[j]
-		if x.entry.Patch != y.entry.Patch {
-			return cmp.Compare(x.entry.Patch.ID, y.entry.Patch.ID)
-		}
-		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(i, j))
-	})
+	a.order = byPatch(a.hits)
 	// Of several fixed versions for one package the first is the highest.
 	a.order = slices.CompactFunc(a.order, func(i, j int32) bool {
 		return a.hits[i].entry.Patch == a.hits[j].entry.Patch && a.hits[i].slot == a.hits[j].slot
@@ -218,6 +209,47 @@ func (a *assessor) findings(says []patch.ID) {
 			a.hits[h].finding = int32(f)
 		}
 	}
+}
+
+// byPatch returns the numbers of hits by the ID of the patch, those of one patch as they stand: by slot.
+func byPatch(hits []hit) []int32 {
+	if len(hits) == 0 {
+		return nil
+	}
+	// Most IDs differ in the 16 bytes behind what all of them begin with: these are put in order as numbers.
+	type place struct {
+		high, low uint64
+		hit       int32
+	}
+	common := hits[0].entry.Patch.ID
+	for i := range hits {
+		for id := hits[i].entry.Patch.ID; !strings.HasPrefix(string(id), string(common)); {
+			common = common[:len(common)-1]
+		}
+	}
+	places := make([]place, len(hits))
+	for i := range hits {
+		var b [16]byte
+		copy(b[:], hits[i].entry.Patch.ID[len(common):])
+		places[i] = place{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:]), int32(i)}
+	}
+	slices.SortFunc(places, func(x, y place) int {
+		switch {
+		case x.high != y.high:
+			return cmp.Compare(x.high, y.high)
+		case x.low != y.low:
+			return cmp.Compare(x.low, y.low)
+		}
+		if p, q := hits[x.hit].entry.Patch, hits[y.hit].entry.Patch; p != q {
+			return cmp.Compare(p.ID, q.ID)
+		}
+		return cmp.Compare(x.hit, y.hit)
+	})
+	order := make([]int32, len(hits))
+	for i := range places {
+		order[i] = places[i].hit
+	}
+	return order
 }
 
 // supersede fills Finding.SupersededBy. That one finding replaces another is a strict order (each step goes further in the

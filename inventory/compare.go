@@ -162,6 +162,7 @@ func (g *installed) rank(k keys, of func(*Software) version.Version) keys {
 // entries records what follows for g from the entries of one package, which stand as in [patch.Catalog.ByPackage].
 func (a *assessor) entries(g *installed, k keys, entries []patch.Entry) {
 	s, floor := g.highest, k.highest
+	modular := s.modular()
 	if g.running != nil {
 		floor = k.running
 	}
@@ -197,7 +198,7 @@ func (a *assessor) entries(g *installed, k keys, entries []patch.Entry) {
 		case pending && !needs(k.running), !pending && !needs(k.highest):
 			continue
 		}
-		fits, known := moduleFits(e, s)
+		fits, known := moduleFits(e, s, modular)
 		if !fits {
 			continue
 		}

@@ -39,20 +39,25 @@ func dotPrefix(short, long string) bool {
 	return strings.HasPrefix(long, short) && (len(long) == len(short) || long[len(short)] == '.')
 }
 
-// moduleFits says whether e is for the module stream that s belongs to, or for none if s belongs to none. known is false
-// if both come from modules, as their versions show, and one of the streams is not known.
-func moduleFits(e *patch.Entry, s *Software) (fits, known bool) {
+// modular says whether s comes from a module, as it says or its version shows.
+func (s *Software) modular() bool { return s.Module != "" || modular(s.Version) }
+
+// moduleFits says whether e is for the module stream that s belongs to, or for none if s belongs to none; mine says whether s
+// is modular. known is false if both come from modules, as their versions show, and one of the streams is not known.
+func moduleFits(e *patch.Entry, s *Software, mine bool) (fits, known bool) {
 	if e.Package.Module != "" && s.Module != "" {
 		return e.Package.Module == s.Module, true
 	}
 	theirs := e.Package.Module != "" || modular(e.Package.Fixed) || modular(e.Package.Last)
-	mine := s.Module != "" || modular(s.Version)
 	return theirs == mine, !theirs || !mine
 }
 
 // modular says whether the release of an RPM package tells that it was built for a module: "1.module+el8.4.0+611+672d6c8a",
 // "1.module_el8.6.0+2739+efabdb8f".
 func modular(v version.Version) bool {
+	if v.Scheme != version.RPM {
+		return false
+	}
 	_, after, found := strings.Cut(v.Text, ".module")
-	return found && v.Scheme == "rpm" && after != "" && (after[0] == '+' || after[0] == '_')
+	return found && after != "" && (after[0] == '+' || after[0] == '_')
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"iter"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -191,30 +192,37 @@ func (f *Fleet) Assess(r Ref) (Assessment, bool) {
 }
 
 // Missing returns the patches of the findings of a device, by ID: nil if it misses nothing or the fleet does not have it.
-// It costs a step for each package of the device.
+// It costs a step for each package of the device and for each patch that one of them needs, and a bit for each patch that
+// the fleet knows.
 func (f *Fleet) Missing(r Ref) []patch.ID {
 	i, found := f.places[r]
 	if !found {
 		return nil
 	}
 	m := &f.devices[i]
-	var numbers []int32
+	missing := make([]uint64, (len(f.patches)+63)/64) // a bit for each patch, by number
 	for _, g := range m.groups {
-		numbers = append(numbers, f.groups[g].missing...)
-	}
-	for _, id := range m.device.Missing {
-		if f.counts(id, m) {
-			numbers = append(numbers, f.known[id])
+		for _, n := range f.groups[g].missing {
+			missing[n/64] |= 1 << (n % 64)
 		}
 	}
-	if len(numbers) == 0 {
+	for _, id := range m.device.Missing {
+		if n := f.known[id]; f.counts(id, m) {
+			missing[n/64] |= 1 << (n % 64)
+		}
+	}
+	count := 0
+	for _, word := range missing {
+		count += bits.OnesCount64(word)
+	}
+	if count == 0 {
 		return nil
 	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	ids := make([]patch.ID, len(numbers))
-	for j, n := range numbers {
-		ids[j] = f.patches[n]
+	ids := make([]patch.ID, 0, count)
+	for i, word := range missing {
+		for ; word != 0; word &= word - 1 {
+			ids = append(ids, f.patches[64*i+bits.TrailingZeros64(word)])
+		}
 	}
 	slices.Sort(ids) // nothing to do, unless patches came later
 	return ids

@@ -141,8 +141,8 @@ func Collect(ctx context.Context, q Query, sources ...Source) (c *Catalog, refus
 // [NewCatalog].
 //
 // The new catalog shares with c whatever is the same. What it costs depends on the packages that the changed patches name
-// and on the entries for these; beyond that it takes a pointer for each patch and each package, and a pass over the CVEs if
-// a patch is new or names others than before.
+// and on the entries for these; beyond that it takes a pointer for each patch and each package, and a copy of the index of
+// CVEs if a patch is new or names others than before.
 func (c *Catalog) With(changed []Patch) (*Catalog, error) {
 	come := make([]*Patch, len(changed))
 	var own copier
@@ -154,53 +154,75 @@ func (c *Catalog) With(changed []Patch) (*Catalog, error) {
 
 	merged := make([]*Patch, 0, len(c.patches)+len(come))
 	var gone []*Patch
-	same := alike{aliases: true, free: true, cves: true, chains: true}
-	old, left := c.patches, come
-	for len(old) > 0 || len(left) > 0 {
-		switch {
-		case len(left) == 0 || len(old) > 0 && old[0].ID < left[0].ID:
+	moved := make([]int32, 0, len(c.patches)) // the new number of each old patch, -1 of one that is replaced
+	fresh := make([]int32, 0, len(come))      // the numbers of those that come
+	same := alike{aliases: true, free: true, cves: true, chains: true, aliased: len(c.aliases) > 0, linked: len(c.chains.newest) > 0}
+	old := c.patches
+	keep := func(n int) {
+		for range n {
+			moved = append(moved, int32(len(merged)))
 			merged = append(merged, old[0])
 			old = old[1:]
-		case len(old) == 0 || left[0].ID < old[0].ID:
-			same.add(left[0])
-			merged = append(merged, left[0])
-			left = left[1:]
-		default:
-			same.replace(old[0], left[0])
-			gone = append(gone, old[0])
-			merged = append(merged, left[0])
-			old, left = old[1:], left[1:]
 		}
 	}
-	if err := checkIDs(given, merged); err != nil {
+	for _, p := range come {
+		n, found := slices.BinarySearchFunc(old, p, compareIDs)
+		keep(n)
+		if found {
+			same.replace(old[0], p)
+			gone = append(gone, old[0])
+			moved = append(moved, -1)
+			old = old[1:]
+		} else {
+			same.add(p)
+		}
+		fresh = append(fresh, int32(len(merged)))
+		merged = append(merged, p)
+	}
+	keep(len(old))
+	all := come // that can have an ID of another one
+	if same.aliased {
+		all = merged
+	}
+	if err := checkIDs(given, all); err != nil {
 		return nil, err
 	}
 	if len(gone) > len(merged)/2 || len(merged) > 2*len(c.patches) {
 		return newCatalog(merged), nil
 	}
 	d := &Catalog{patches: merged, aliases: c.aliases, packages: c.packages.with(gone, come), free: c.free, cves: c.cves, chains: c.chains}
-	if !same.aliases {
+	if same.aliased && !same.aliases {
 		d.aliases = newAliases(merged)
 	}
 	if !same.free {
 		d.free = newExemptions(merged)
 	}
 	if !same.cves {
-		d.cves = newCVEIndex(merged)
+		d.cves = c.cves.with(moved, merged, fresh)
 	}
-	if !same.chains {
+	if same.linked && !same.chains {
 		d.chains = newSupersedence(merged)
 	}
 	return d, nil
 }
 
-// alike says which indices are the same before and after a change of patches.
-type alike struct{ aliases, free, cves, chains bool }
+// alike says which indices are the same before and after a change of patches, and whether there is anything in them at all.
+type alike struct {
+	aliases, free, cves, chains bool
+	aliased, linked             bool // some patch has another ID, supersedes anything
+}
 
 // add notes a patch that is new, which gives others another number.
 func (s *alike) add(p *Patch) {
 	s.aliases, s.cves, s.chains = false, false, false
 	s.free = s.free && len(p.Unaffected) == 0
+	s.holds(p)
+}
+
+// holds notes what p has.
+func (s *alike) holds(p *Patch) {
+	s.aliased = s.aliased || len(p.Aliases) > 0
+	s.linked = s.linked || len(p.Supersedes) > 0
 }
 
 // replace notes that p takes the place of o.
@@ -212,6 +234,7 @@ func (s *alike) replace(o, p *Patch) {
 	s.free = s.free && (len(o.Unaffected)+len(p.Unaffected) == 0 || cves && slices.EqualFunc(o.Unaffected, p.Unaffected, Package.equal))
 	s.chains = s.chains && stands && slices.Equal(o.Supersedes, p.Supersedes) && slices.Equal(o.Aliases, p.Aliases) &&
 		o.Released.Equal(p.Released) && o.Modified.Equal(p.Modified)
+	s.holds(p)
 }
 
 // Len returns the number of patches, withdrawn ones among them.

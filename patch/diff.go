@@ -48,6 +48,8 @@ func Diff(older, newer *Catalog) Changes {
 	a, b := older.patches, newer.patches
 	for len(a) > 0 || len(b) > 0 {
 		switch {
+		case len(a) > 0 && len(b) > 0 && a[0] == b[0]: // most of what [Catalog.With] returns
+			a, b = a[1:], b[1:]
 		case len(b) == 0 || len(a) > 0 && a[0].ID < b[0].ID:
 			c.Removed = append(c.Removed, a[0].ID)
 			c.name(a[0])

@@ -31,7 +31,10 @@ func (e *Entry) Open() bool { return e.Package.Fixed.IsZero() }
 
 // Scheme returns the scheme of the entry's versions, "" if it names none: then every version is affected.
 func (e *Entry) Scheme() version.Scheme {
-	return cmp.Or(e.Package.Fixed.Scheme, e.Package.Last.Scheme, e.Package.Introduced.Scheme)
+	if s := e.Package.Fixed.Scheme; s != "" {
+		return s
+	}
+	return cmp.Or(e.Package.Last.Scheme, e.Package.Introduced.Scheme)
 }
 
 // rank puts entries with a fixed version before those without, and those that cannot be compared last.

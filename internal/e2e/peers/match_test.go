@@ -31,15 +31,22 @@ const slack = 1.25
 // held says whether goals are held: on demand only, since they want the machine for themselves.
 func held() bool { return os.Getenv("PATCHFLOW_BENCH") == "1" }
 
-// advisories reads all advisories of AlmaLinux, as each side does it.
-func advisories(t testing.TB) (*patch.Catalog, []*osvpb.Vulnerability) {
+// collect reads the OSV records of a folder.
+func collect(t testing.TB, folder string) *patch.Catalog {
 	t.Helper()
-	folder := need.Shared(t, "feeds", "osv-almalinux")
 	source, err := osv.New(osv.Config{Inputs: []osv.Input{{Folder: os.DirFS(folder)}}})
 	require.NoError(t, err)
 	catalog, refused, err := patch.Collect(t.Context(), patch.Query{}, source)
 	require.NoError(t, err)
 	require.Empty(t, refused)
+	return catalog
+}
+
+// advisories reads all advisories of AlmaLinux, as each side does it.
+func advisories(t testing.TB) (*patch.Catalog, []*osvpb.Vulnerability) {
+	t.Helper()
+	folder := need.Shared(t, "feeds", "osv-almalinux")
+	catalog := collect(t, folder)
 	require.Equal(t, 5637, catalog.Len(), "5,680 files, some of them in the folders of two releases")
 
 	var theirs []*osvpb.Vulnerability
@@ -105,8 +112,7 @@ func host(c *patch.Catalog, n int) *inventory.Device {
 // pair is a package and an advisory that it needs.
 type pair struct{ name, advisory string }
 
-func ours(c *patch.Catalog, d *inventory.Device) (pairs []pair) {
-	a := inventory.Assess(c, d)
+func ours(a *inventory.Assessment) (pairs []pair) {
 	for _, f := range a.Findings {
 		for _, m := range f.Packages {
 			pairs = append(pairs, pair{m.Name, f.Patch.Native()})
@@ -151,19 +157,27 @@ func TestMatching(t *testing.T) {
 		return !slices.ContainsFunc(v.GetAffected(), func(a *osvpb.Affected) bool { return named[a.GetPackage().GetName()] })
 	})
 
-	begin := time.Now()
-	want := sorted(theirs(vulns, packages))
-	peer := time.Since(begin)
-
-	const rounds = 50
-	best := time.Duration(1 << 62)
-	var got []pair
-	for range rounds {
-		begin = time.Now()
-		got = ours(catalog, d)
-		best = min(best, time.Since(begin))
+	// In turn, so that both have the same share of a busy machine: a tenth of the packages there, some devices here. Of the
+	// peer's tenths, which take seconds each, all times count; of patchflow's the best of a hundred.
+	const parts, rounds, repeat = 10, 10, 10
+	var want []pair
+	var a inventory.Assessment
+	peer, best := time.Duration(0), time.Duration(1<<62)
+	for part := range parts {
+		from, to := part*len(packages)/parts, (part+1)*len(packages)/parts
+		begin := clock()
+		want = append(want, theirs(vulns, packages[from:to])...)
+		peer += clock() - begin
+		for range rounds {
+			begin = clock()
+			for range repeat {
+				a = inventory.Assess(catalog, d)
+			}
+			best = min(best, (clock()-begin)/repeat)
+		}
 	}
-	got = sorted(got)
+	want = sorted(want)
+	got := sorted(ours(&a))
 	for _, x := range got {
 		require.Contains(t, want, x)
 	}
@@ -181,7 +195,7 @@ func TestMatching(t *testing.T) {
 	}
 	require.Greater(t, len(want), 500)
 	ratio := float64(peer) / float64(best)
-	t.Logf("%d packages, %d advisories: %d matches (and %d of osv-scalibr's that take a package of no module for one), results built; osv-scalibr %v, patchflow %v: %.0f times as fast", len(packages),
+	t.Logf("%d packages, %d advisories: %d matches (and %d of osv-scalibr's that take a package of no module for one), results built; osv-scalibr %v, patchflow %v: %.0f times as fast; the goal is 13,000", len(packages),
 		catalog.Len(), len(got), modular, peer, best, ratio)
 	if held() && ratio*slack < 13_000 {
 		t.Errorf("assessing is %.0f times as fast as osv-scalibr; the goal is 13,000", ratio)
