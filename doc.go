@@ -44,6 +44,7 @@
 //   - patch/version: exact comparison of versions, as each package manager does it
 //   - inventory: devices, scans, selectors, findings
 //   - policy: what goes where, when, in which order, and with whose leave
+//   - policy/calendar: on which days something recurs, and what a clock on the wall shows when
 //   - rollout: plans, the machine, tasks, deployers, the journal
 //   - rollout/runner: the host for one process, which most products begin with
 //   - rollout/rollouttest: tests for hosts and journals

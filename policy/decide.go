@@ -11,94 +11,169 @@ import (
 
 // A Judgement is what a policy says of one patch on one device. The zero Judgement is "no decision": not installed.
 type Judgement struct {
-	Verdict Verdict   `json:"verdict"`
-	Rule    string    `json:"rule,omitempty"`    // that decided; "" if none did
-	Until   time.Time `json:"until,omitzero"`    // with the verdict defer: when it ends
-	Reasons []Reason  `json:"reasons,omitempty"` // what decided first, then whatever else was about it, as the rules stand
+	Verdict   Verdict   `json:"verdict"`
+	Rule      string    `json:"rule,omitempty"`      // that decided; "" if none did
+	Until     time.Time `json:"until,omitzero"`      // with the verdict defer, or a hold that ends by itself: when that is
+	Approvers []string  `json:"approvers,omitempty"` // with the verdict require-approval: whose approval counts; none means anybody's
+	Quorum    int       `json:"quorum,omitempty"`    // with that verdict: how many different people must approve; at least 1
+	Reasons   []Reason  `json:"reasons,omitempty"`   // what decided first, then whatever else was about it: the publisher's word, holds, exceptions, rules
 }
 
-// Decide returns what p says of the patch x on the device d at the time now. It is a pure function of its arguments and
-// changes none of them; p is a policy that [Policy.Validate] accepts, x and d are not nil.
+// Decide returns what p says of the patch x on the device d at the time now, knowing nothing but these: see [Policy.Judge].
+func (p *Policy) Decide(x *patch.Patch, d *inventory.Device, now time.Time) Judgement {
+	return p.Judge(Case{Patch: x, Device: d}, now)
+}
+
+// Judge returns what p says of c at the time now. It is a pure function of its arguments and changes none of them; p is a
+// policy that [Policy.Validate] accepts, and c has a patch and a device.
 //
 // The first of these decides:
 //
-//  1. The publisher has withdrawn x: rejected.
-//  2. The classification of x is contested: held.
+//  1. The publisher has withdrawn the patch: rejected.
+//  2. The classification of the patch is contested: held.
 //  3. The first rule that rejects and matches, wherever it stands.
-//  4. The first rule that holds and matches, wherever it stands.
-//  5. The first other rule that matches. A rule that defers counts until the patch has been out for the rule's time; from
-//     then on it is passed over. If nobody says when the patch was released, a rule that defers holds it.
-//  6. Nothing: no decision, and not installed.
+//  4. The first of the policy's holds that is about it.
+//  5. The first exception that leaves it out: held until that expires.
+//  6. The first rule that holds and matches, wherever it stands.
+//  7. The first other rule that matches. A rule that defers counts until the patch has been out for the rule's time, or
+//     until a deadline of the policy cuts that short ([Deadline]); from then on it is passed over. If nobody says when the
+//     patch was released, and no deadline runs, a rule that defers holds it.
+//  8. Nothing: no decision, and not installed.
 //
 // Feature updates, drivers, firmware, optional patches and patches of unknown classification are out unless named: only
 // a rule that lists that classification, or that very ID, approves them or requires approval for them. A pattern with a *
 // names nothing. Rules that hold, reject or defer need not name what they keep away.
-func (p *Policy) Decide(x *patch.Patch, d *inventory.Device, now time.Time) Judgement {
-	var reasons []Reason
+func (p *Policy) Judge(c Case, now time.Time) Judgement {
+	k := contest{keep: true}
+	p.contend(&k, &c, now)
+	return k.judgement()
+}
+
+// Verdict returns the verdict of [Policy.Judge] without its reasons. It allocates nothing.
+func (p *Policy) Verdict(c Case, now time.Time) Verdict {
+	var k contest
+	p.contend(&k, &c, now)
+	return k.verdict()
+}
+
+// A contest finds the weightiest of the reasons that it is shown.
+type contest struct {
+	keep    bool // the losers too
+	reasons []Reason
+	top     Reason
+	weight  int // of top; 0 for none
+	winner  int // where top stands in reasons
+}
+
+func (k *contest) add(r *Reason) {
+	if r.Code == ReasonNone {
+		return
+	}
+	if rank := r.rank(); rank > k.weight {
+		k.top, k.weight, k.winner = *r, rank, len(k.reasons)
+	}
+	if k.keep {
+		k.reasons = append(k.reasons, *r)
+	}
+}
+
+// contend shows everything that p has to say of c.
+func (p *Policy) contend(k *contest, c *Case, now time.Time) {
+	x, d := c.Patch, c.Device
 	if !x.Withdrawn.IsZero() {
-		reasons = append(reasons, Reason{Code: ReasonWithdrawn, Verdict: Reject, At: x.Withdrawn})
+		k.add(&Reason{Code: ReasonWithdrawn, Verdict: Reject, At: x.Withdrawn})
 	}
 	if x.Contested {
-		reasons = append(reasons, Reason{Code: ReasonContested, Verdict: Hold, Classification: x.Classification})
+		k.add(&Reason{Code: ReasonContested, Verdict: Hold, Classification: x.Classification})
 	}
-	builtIn := len(reasons)
+	for i := range p.Holds {
+		r := p.Holds[i].reason(x, d, now)
+		k.add(&r)
+	}
+	for i := range p.Exceptions {
+		r := p.Exceptions[i].reason(x, d, now)
+		k.add(&r)
+	}
+	var lim limit
+	known := false
 	for i := range p.Rules {
-		if r := &p.Rules[i]; r.Match.matches(x, d, now) {
-			if reason := r.reason(x, now); reason.Code != ReasonNone {
-				reasons = append(reasons, reason)
-			}
+		rule := &p.Rules[i]
+		if !rule.Match.matches(x, d, now) {
+			continue
 		}
-	}
-	if len(reasons) == 0 {
-		return Judgement{}
-	}
-	winner := 0
-	for i := range reasons {
-		if reasons[i].rank() > reasons[winner].rank() {
-			winner = i
+		if rule.Verdict == Defer && !known && len(p.Deadlines) > 0 {
+			_, lim = p.due(c, now)
+			known = true
 		}
+		r := rule.reason(x, &lim, now)
+		k.add(&r)
 	}
-	top := reasons[winner]
-	if top.rank() == 0 { // no rule that matched has a say
-		return Judgement{Reasons: reasons}
-	}
-	for i := builtIn; i < len(reasons); i++ {
-		switch rank := reasons[i].rank(); {
-		case rank == 0 || i == winner:
-		case rank < top.rank():
-			reasons[i].Code = ReasonOutranked
-		default:
-			reasons[i].Code = ReasonPreceded
-		}
-	}
-	copy(reasons[1:winner+1], reasons[:winner])
-	reasons[0] = top
-	j := Judgement{Verdict: top.Verdict, Rule: top.Rule, Reasons: reasons}
+}
+
+func (k *contest) verdict() Verdict {
 	switch {
-	case top.Code == ReasonReleaseUnknown:
-		j.Verdict = Hold
-	case top.Verdict == Defer:
-		j.Until = top.At
+	case k.weight == 0: // nothing that is about it has a say
+		return NoDecision
+	case k.top.Code == ReasonReleaseUnknown:
+		return Hold
+	}
+	return k.top.Verdict
+}
+
+// judgement puts what decided first and marks the rules that lost.
+func (k *contest) judgement() Judgement {
+	if k.weight == 0 {
+		return Judgement{Reasons: k.reasons}
+	}
+	for i := range k.reasons {
+		r := &k.reasons[i]
+		switch rank := r.rank(); {
+		case r.Rule == "" || rank == 0 || i == k.winner:
+		case rank < k.weight:
+			r.Code = ReasonOutranked
+		default:
+			r.Code = ReasonPreceded
+		}
+	}
+	copy(k.reasons[1:k.winner+1], k.reasons[:k.winner])
+	k.reasons[0] = k.top
+	j := Judgement{Verdict: k.verdict(), Rule: k.top.Rule, Reasons: k.reasons}
+	switch j.Verdict {
+	case Hold, Defer:
+		j.Until = k.top.At
+	case RequireApproval:
+		j.Approvers, j.Quorum = k.top.Approvers, k.top.Quorum
 	}
 	return j
 }
 
-// reason returns what r, which matches x, has to say of it now: with the code [ReasonRule] or [ReasonReleaseUnknown] if
-// it may decide, with another if it may not.
-func (r *Rule) reason(x *patch.Patch, now time.Time) Reason {
+// reason returns what r, which matches x, has to say of it now: with a code of weight if it may decide, with another if it
+// may not.
+func (r *Rule) reason(x *patch.Patch, lim *limit, now time.Time) Reason {
 	reason := Reason{Code: ReasonRule, Rule: r.Name, Verdict: r.Verdict, Note: r.Reason}
 	switch r.Verdict {
 	case Hold, Reject:
 	case Defer:
-		if x.Released.IsZero() {
+		switch {
+		case lim.now:
+			reason.Code, reason.Subject, reason.Due = ReasonUrgent, lim.deadline, lim.due
+			return reason
+		case !x.Released.IsZero():
+			reason.At = x.Released.Add(r.For.Std())
+		case lim.at.IsZero():
 			reason.Code = ReasonReleaseUnknown
-			break
+			return reason
 		}
-		reason.At = x.Released.Add(r.For.Std())
+		if !lim.at.IsZero() && (reason.At.IsZero() || lim.at.Before(reason.At)) {
+			reason.Code, reason.At, reason.Subject, reason.Due = ReasonCapped, lim.at, lim.deadline, lim.due
+		}
 		if !now.Before(reason.At) {
 			reason.Code = ReasonDeferOver
 		}
 	case RequireApproval, Approve:
+		if r.Verdict == RequireApproval {
+			reason.Approvers, reason.Quorum = r.Approvers, max(r.Quorum, 1)
+		}
 		if mustBeNamed(x.Classification) && !r.Match.names(x) {
 			reason.Code, reason.Classification = ReasonNotNamed, x.Classification
 		}

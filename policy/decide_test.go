@@ -279,6 +279,16 @@ func TestDecideAllocatesOnlyReasons(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { p.Decide(&x, &d, released()) }))
 	p.Rules = rules(Approve)
 	require.EqualValues(t, 1, testing.AllocsPerRun(100, func() { p.Decide(&x, &d, released()) }))
+
+	// Without reasons it allocates nothing, whatever it has to look at.
+	p.Rules = rules(Defer, RequireApproval, Hold)
+	p.Exceptions = append(p.Exceptions, excepted())
+	p.Deadlines = append(p.Deadlines, Deadline{Name: "d", Match: Match{All: true}, Within: 5 * day})
+	p.Holds = append(p.Holds, KnownIssue{ID: "H", Match: Match{Packages: []string{"bash*"}}, FailClosed: true})
+	c := Case{Patch: &x, Device: &d, Older: []Older{{Patch: &x}}}
+	require.Equal(t, Hold, p.Verdict(c, released()))
+	require.Zero(t, testing.AllocsPerRun(100, func() { p.Verdict(c, released()) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { p.Due(c, released()) }))
 }
 
 func TestTally(t *testing.T) {
@@ -320,6 +330,12 @@ func BenchmarkDecide(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				p.Decide(&x, &d, now)
+			}
+		})
+		b.Run(name+", verdict only", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Verdict(Case{Patch: &x, Device: &d}, now)
 			}
 		})
 	}

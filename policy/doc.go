@@ -4,7 +4,11 @@
 // into a [Verdict] with its reasons ([Policy.Decide]); what no rule decides is not installed. Its rings, gates, windows,
 // retries and reactions are carried out by package rollout. An [Approver] answers when a ring asks for leave.
 //
+// Beside its rules a policy has holds, exceptions and deadlines: [KnownIssue], [Exception], [Deadline]. [Policy.Judge] weighs
+// all of them, [Policy.Due] says by when a patch must be installed, and [Policy.Explain] prints everything that was said.
+// Before a policy takes the place of another, [NewPreview] counts what would change, and [Lint] warns of what is unwise.
+//
 // Windows are read by the clocks of IANA time zones, which come from the zone database of the host. This package does
 // not bring one along: a program that runs where there may be none (Windows, a bare container) imports time/tzdata.
-// [Policy.Validate] and [NewSchedule] look zones up; everything else is arithmetic on its arguments.
+// [Policy.Validate], [NewSchedule] and [Policy.Schedule] look zones up; everything else is arithmetic on its arguments.
 package policy

@@ -20,6 +20,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/calendar"
 )
 
 func TestMain(m *testing.M) {
@@ -48,6 +49,15 @@ func decodeFile(t *testing.T, file string) (Policy, error) {
 
 func decode(text string) (Policy, error) { return Decode(strings.NewReader(text), "") }
 
+// recurrence reads the text of a recurrence that is right.
+func recurrence(text string) calendar.Recurrence {
+	r, err := calendar.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
 // fleet is the policy of testdata/fleet.yaml.
 func fleet() Policy {
 	const minute, hour, day = Duration(time.Minute), Duration(time.Hour), Duration(24 * time.Hour)
@@ -64,7 +74,7 @@ func fleet() Policy {
 			{Name: "exploited now", Verdict: Approve, Match: Match{Exploited: true, MinSeverity: patch.SeverityImportant,
 				Classifications: []patch.Classification{patch.ClassSecurity, patch.ClassRollup}}},
 			{Name: "let others go first", Match: Match{All: true}, Verdict: Defer, For: 3*day + 12*hour},
-			{Name: "firmware asks", Verdict: RequireApproval, Match: Match{MinAge: 30 * day,
+			{Name: "firmware asks", Verdict: RequireApproval, Approvers: []string{"hans", "group:change-board"}, Quorum: 2, Match: Match{MinAge: 30 * day,
 				Classifications: []patch.Classification{patch.ClassFirmware, patch.ClassDriver}}},
 			{Name: "ordinary", Verdict: Approve, Match: Match{Classifications: []patch.Classification{patch.ClassSecurity,
 				patch.ClassCritical, patch.ClassBugfix, patch.ClassDefinition, patch.ClassRollup}}},
@@ -72,18 +82,38 @@ func fleet() Policy {
 		Rings: []Ring{
 			{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: careful},
 			{Name: "pilot", Share: 1250, MinDevices: 5, Approval: true, MaxActive: 10, Gate: careful,
+				Need:    Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true},
 				Windows: []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}}},
 			{Name: "broad", Rest: true, Gate: Gate{Manual: true}},
 		},
 		Windows: []Window{
 			{Days: DaysOf(time.Saturday, time.Sunday), Start: 22 * 60, End: 6 * 60},
 			{Start: 2 * 60, End: 4 * 60},
+			{On: recurrence("2nd tue +3d"), Start: 60, End: 5 * 60, Gap: calendar.GapSkip},
 		},
+		Freezes: []Freeze{
+			{Name: "end of the year", From: calendar.DateOf(2026, time.December, 20).At(18 * 3600), Until: calendar.DateOf(2027, time.January, 4).At(0),
+				Except: []Match{{Exploited: true}}},
+			{Name: "close of the month", On: recurrence("FREQ=MONTHLY;BYMONTHDAY=-1"), Start: 12 * 60, For: day + 12*hour, Zone: "Europe/Berlin"},
+		},
+		Fit:       Fit{Work: hour, Reboot: 20 * minute},
+		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
 		Reboot:   Reboot{Mode: RebootIfRequired, Timeout: 45 * minute},
-		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true},
+		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true},
+		Deadlines: []Deadline{
+			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
+			{Name: "important", Match: Match{MinSeverity: patch.SeverityImportant}, Within: 14 * day, From: SinceFirstSeen, Reserve: 3 * day},
+		},
+		Exceptions: []Exception{{ID: "EX-7", Patches: []patch.ID{"winget:Fabrikam.*"}, CVEs: []string{"CVE-2026-1000"},
+			Devices: inventory.MustSelector("role=kiosk"), Reason: "the till program needs the old one", Owner: "ada", Approver: "grace",
+			Granted: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Expires: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC),
+			Revoked: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC), Controls: []string{"no network"}}},
+		Holds: []KnownIssue{{ID: "H-3", Match: Match{Packages: []string{"contoso-vpn"}}, Message: "cuts the line",
+			URL: "https://example.com/h3", FixedIn: []patch.ID{"winget:Contoso.VPN-2.1"}, Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+			FailClosed: true}},
 	}
 }
 
@@ -99,8 +129,10 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	var visit func(v reflect.Value, field string)
 	visit = func(v reflect.Value, field string) {
 		_, isSelector := v.Interface().(inventory.Selector)
+		_, isTime := v.Interface().(time.Time)
+		_, isDays := v.Interface().(calendar.Recurrence)
 		switch {
-		case isSelector, v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
+		case isSelector, isTime, isDays, v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
 			set[field] = set[field] || !v.IsZero()
 		case v.Kind() == reflect.Slice:
 			for i := range v.Len() {
@@ -117,7 +149,8 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	visit(reflect.ValueOf(fleet()), "")
 	for name, is := range set {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Policy.Rollback",
-			"Rule.Match", "Ring.Gate", "Ring.Windows"}
+			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
+			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Ring.Windows", "Ring.Need", "Policy.Need"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

@@ -24,6 +24,9 @@ type nodeReader struct {
 	nodes  map[string]*yaml.Node // by path
 	types  map[reflect.Type][]nodeField
 	budget int
+
+	// partial is the path of a struct of which every field may be left out; "" for none.
+	partial string
 }
 
 func newNodeReader() *nodeReader {
@@ -210,7 +213,7 @@ func (r *nodeReader) mapping(n *yaml.Node, tag string, v reflect.Value, owner, p
 		r.value(value, v.Field(fields[f].index), path, join(path, key.Value))
 	}
 	for i, f := range fields {
-		if f.required && seen[i] == nil {
+		if f.required && seen[i] == nil && (path == "" || path != r.partial) {
 			r.fault(n, path, join(path, f.name), errors.New("missing"))
 		}
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/calendar"
 )
 
 // A Policy is one document. Its zero value installs nothing anywhere: it has no rule that approves and no ring.
@@ -11,10 +12,17 @@ type Policy struct {
 	Rules     []Rule   `json:"rules,omitempty" yaml:"rules,omitempty"`
 	Rings     []Ring   `json:"rings,omitempty" yaml:"rings,omitempty"`         // in the order in which they open
 	Windows   []Window `json:"windows,omitempty" yaml:"windows,omitempty"`     // when work may begin; none means always
+	Freezes   []Freeze `json:"freezes,omitempty" yaml:"freezes,omitempty"`     // when no work begins, whatever windows say
+	Fit       Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`              // how much of an opening must be left
+	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`
 	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
+
+	Deadlines  []Deadline   `json:"deadlines,omitempty" yaml:"deadlines,omitempty"`   // by when patches must be installed
+	Exceptions []Exception  `json:"exceptions,omitempty" yaml:"exceptions,omitempty"` // what persons decided to leave out
+	Holds      []KnownIssue `json:"holds,omitempty" yaml:"holds,omitempty"`           // what must not be installed before it is fixed
 }
 
 // A Rule gives a verdict on the findings that it matches. A rule that rejects or holds wins over every other, wherever it
@@ -26,6 +34,9 @@ type Rule struct {
 	Verdict Verdict  `json:"verdict" yaml:"verdict"`
 	For     Duration `json:"for,omitempty" yaml:"for,omitempty"`       // with the verdict defer: how long after the patch was released
 	Reason  string   `json:"reason,omitempty" yaml:"reason,omitempty"` // for people
+
+	Approvers []string `json:"approvers,omitempty" yaml:"approvers,omitempty"` // with the verdict require-approval: people and groups; none means anybody
+	Quorum    int      `json:"quorum,omitempty" yaml:"quorum,omitempty"`       // with that verdict: how many different people must approve; 0 means 1
 }
 
 // A Match says which findings a rule is about. Every field that is set must hold; an empty field holds always. The zero
@@ -50,6 +61,7 @@ type Ring struct {
 	Rest       bool               `json:"rest,omitempty" yaml:"rest,omitempty"`
 	MinDevices int                `json:"minDevices,omitempty" yaml:"minDevices,omitempty"` // with Share: at least so many, if there are enough; 0 means 1
 	Approval   bool               `json:"approval,omitempty" yaml:"approval,omitempty"`     // ask before the ring opens
+	Need       Need               `json:"need,omitzero" yaml:"need,omitempty"`              // whose leave it takes; a ring that has it asks, with or without Approval
 	MaxActive  int                `json:"maxActive,omitempty" yaml:"maxActive,omitempty"`   // devices worked on at once; 0 means no limit of its own
 	Windows    []Window           `json:"windows,omitempty" yaml:"windows,omitempty"`       // instead of the policy's
 	Gate       Gate               `json:"gate,omitzero" yaml:"gate,omitempty"`
@@ -103,17 +115,22 @@ type Rollback struct {
 
 	// Irreversible allows a plan with a rollback to hold patches that cannot be taken back. Without it such a plan is refused.
 	Irreversible bool `json:"irreversible,omitempty" yaml:"irreversible,omitempty"`
+
+	// Acknowledged says that somebody has accepted a rollout that nothing takes back. [Lint] then does not warn of it.
+	Acknowledged bool `json:"acknowledged,omitempty" yaml:"acknowledged,omitempty"`
 }
 
-// A Window recurs every week. It opens at Start on each of Days and closes at End: on the same day if End is later than
-// Start, otherwise on the next day, so that an overnight window belongs to the day on which it starts. "24:00" is a valid
-// End; Start and End that are equal mean a whole day.
+// A Window recurs: it opens at Start on each of Days, or of the days of On, and closes at End: on the same day if End is
+// later than Start, otherwise on the next day, so that an overnight window belongs to the day on which it starts. "24:00" is
+// a valid End; Start and End that are equal mean a whole day.
 //
 // A wall clock that does not exist because clocks go forward means the first instant after the gap; one that exists twice
-// means the first of the two.
+// means the first of the two. With Gap a window can stay closed instead on a day whose clock does not show Start.
 type Window struct {
-	Days  Days   `json:"days,omitempty" yaml:"days,omitempty"` // none means every day
-	Start Clock  `json:"start" yaml:"start"`
-	End   Clock  `json:"end" yaml:"end"`
-	Zone  string `json:"zone,omitempty" yaml:"zone,omitempty"` // IANA name; "" means the device's own zone
+	Days  Days                `json:"days,omitempty" yaml:"days,omitempty"` // none means every day
+	On    calendar.Recurrence `json:"on,omitzero" yaml:"on,omitempty"`      // instead of Days: "2nd tue +3d", or a rule of RFC 5545
+	Start Clock               `json:"start" yaml:"start"`
+	End   Clock               `json:"end" yaml:"end"`
+	Gap   calendar.Gap        `json:"gap,omitempty" yaml:"gap,omitempty"`   // shift or skip
+	Zone  string              `json:"zone,omitempty" yaml:"zone,omitempty"` // IANA name; "" means the device's own zone
 }

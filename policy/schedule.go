@@ -2,71 +2,119 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
+
+	"github.com/patchflow/patchflow/internal/walltime"
 )
 
-// A Schedule says when work on the devices of one zone may begin: it is open whenever one of its windows is. The zero
-// Schedule is always open. A Schedule is immutable and may be shared by all devices of a zone, and by goroutines.
+// A Schedule says when work on the devices of one zone may begin: whenever one of its windows is open, no freeze is on, and
+// enough of the opening is left. The zero Schedule is always open. A Schedule is immutable and may be shared by all devices
+// of a zone, and by goroutines.
 type Schedule struct {
-	spans []zoned // none means always open
+	windows []spell // none means always open
+	freezes []spell
+	names   []string // of the freezes
+	need    int64    // how much of an opening must be left, in seconds
+	plain   []Window // the windows as they were written, for explanations
 }
 
-// zoned is a window with the zone that its clock is read in.
-type zoned struct {
-	window Window
-	zone   *time.Location
+// An Opening is a time in which work may begin: at Open and after, before Close. Both are in UTC and whole seconds. An
+// opening without an end has the zero time for Close. The zero Opening is none.
+type Opening struct {
+	Open  time.Time `json:"open"`
+	Close time.Time `json:"close,omitzero"`
 }
 
-// NewSchedule returns the schedule of ws for devices in zone, an IANA name. Windows that name a zone keep it, whatever
-// zone says. Without windows the schedule is always open, and zone does not matter.
+// NewSchedule returns the schedule of ws for devices in zone, an IANA name, without freezes. Windows that name a zone keep
+// it, whatever zone says. Without windows the schedule is always open, and zone does not matter.
 //
 // An error wraps [ErrZone] and names the zone, if a zone is unknown to this host, or if zone is "" although a window goes
 // by the device's own clock. Such a device has no schedule; that is not the same as always.
 func NewSchedule(ws []Window, zone string) (Schedule, error) {
-	var s Schedule
+	return new(Policy).Schedule(ws, zone)
+}
+
+// Schedule is [NewSchedule] with the freezes of p, less those that are named as passed, and with its Fit. The windows are
+// those of a ring, or p's own if the ring has none. A freeze that goes by the device's own clock needs a zone too.
+func (p *Policy) Schedule(ws []Window, zone string, passed ...string) (Schedule, error) {
+	s := Schedule{need: p.Fit.seconds(p.Reboot.Mode), plain: ws}
 	zones := make(map[string]*time.Location, 1)
-	for i, w := range ws {
-		name := w.Zone
+	load := func(path, name string) (*time.Location, error) {
 		if name == "" {
 			name = zone
 		}
 		if name == "" {
-			return Schedule{}, fmt.Errorf("policy: windows[%d]: goes by the device's own clock, and the device names no zone: %w",
-				i, ErrZone)
+			return nil, fmt.Errorf("policy: %s: goes by the device's own clock, and the device names no zone: %w", path, ErrZone)
 		}
 		loc, loaded := zones[name]
 		if !loaded {
 			var err error
 			if loc, err = loadZone(name); err != nil {
-				return Schedule{}, fmt.Errorf("policy: windows[%d]: %w", i, err)
+				return nil, fmt.Errorf("policy: %s: %w", path, err)
 			}
 			zones[name] = loc
 		}
-		s.spans = append(s.spans, zoned{w, loc})
+		return loc, nil
 	}
-	for _, loc := range zones {
-		if s.covers(loc) {
-			return Schedule{}, nil
+	for i := range ws {
+		loc, err := load(index("windows", i), ws[i].Zone)
+		if err != nil {
+			return Schedule{}, err
 		}
+		s.windows = append(s.windows, ws[i].spell(loc))
+	}
+	if s.coversWeek() {
+		s.windows, s.plain = nil, nil
+	}
+	for i := range p.Freezes {
+		f := &p.Freezes[i]
+		if slices.Contains(passed, f.Name) {
+			continue
+		}
+		path := index("freezes", i)
+		loc, err := load(path, f.Zone)
+		if err != nil {
+			return Schedule{}, err
+		}
+		frozen, err := f.spell(loc)
+		if err != nil {
+			return Schedule{}, fmt.Errorf("policy: %s: %w", path, err)
+		}
+		s.freezes, s.names = append(s.freezes, frozen), append(s.names, f.Name)
+	}
+	if len(s.windows) == 0 && len(s.freezes) == 0 {
+		return Schedule{}, nil
 	}
 	return s, nil
 }
 
-// covers says whether the windows in one zone leave no minute of the week out.
-func (s Schedule) covers(loc *time.Location) bool {
+// coversWeek says whether the weekly windows of one zone leave no minute of the week out.
+func (s *Schedule) coversWeek() bool {
+	for i := range s.windows {
+		if s.covers(s.windows[i].zone) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Schedule) covers(loc *time.Location) bool {
 	type part struct{ from, to int64 }
 	var week []part
 	const seconds = 7 * secondsPerDay
-	for _, z := range s.spans {
-		if z.zone != loc {
+	for i := range s.windows {
+		z := &s.windows[i]
+		if z.zone != loc || !z.on.IsZero() || z.skip {
 			continue
 		}
 		for day := range int64(7) {
-			if !z.window.on(day) {
+			if first, ok := z.day(day); !ok || first != day {
 				continue
 			}
-			from, to := z.window.wall(day)
+			from := day*secondsPerDay + z.start
+			to := from + z.length
 			week = append(week, part{from, min(to, seconds)})
 			if to > seconds {
 				week = append(week, part{0, to - seconds})
@@ -84,50 +132,118 @@ func (s Schedule) covers(loc *time.Location) bool {
 	return reached >= seconds
 }
 
-// longest bounds how far an opening is followed, in seconds, back and forth from the instant asked for. Windows in one
-// zone that stay open longer than two weeks stay open for good; only a mixture of zones comes near.
-const longest = 35 * secondsPerDay
+const (
+	// longest bounds how far an opening is followed, in seconds, back and forth from the instant asked for. Windows in one
+	// zone that stay open longer than two weeks stay open for good; only a mixture of zones comes near.
+	longest = 35 * secondsPerDay
+
+	// farthest bounds how far ahead an opening is looked for between freezes, in seconds: ten years.
+	farthest = 3653 * secondsPerDay
+
+	forever = 1 << 62
+)
 
 // Next returns the opening that contains t, or else the first one after t. Windows that overlap or touch make one
-// opening, which is half-open: work may begin at open, not at close. Both instants are in UTC and whole seconds.
+// opening, which is half-open: work may begin at open, not at close. Both instants are in UTC and whole seconds. Freezes are
+// cut out, and so is the end of each opening that is too short for work to fit in ([Fit]).
 //
 // An opening without an end has the zero time for close; a schedule that is always open answers t itself and the zero
-// time. Both results are zero if the schedule never opens, which validated windows do not bring about. Windows in
-// several zones that together stay open for more than 35 days before or after t are cut there.
+// time. Both results are zero if the schedule never opens again: its windows have ended, or freezes leave nothing of them
+// for ten years. Windows that together stay open for more than 35 days before or after t are cut there, if they are not
+// open for good.
 func (s Schedule) Next(t time.Time) (open, close time.Time) {
-	if len(s.spans) == 0 {
+	if len(s.windows) == 0 && len(s.freezes) == 0 {
 		return t.UTC(), time.Time{}
 	}
-	at := t.Unix()
+	o, ok := s.next(t.Unix())
+	switch {
+	case !ok:
+		return time.Time{}, time.Time{}
+	case o.open == -forever:
+		open = t.UTC()
+	default:
+		open = time.Unix(o.open, 0).UTC()
+	}
+	if o.close != forever {
+		close = time.Unix(o.close, 0).UTC()
+	}
+	return open, close
+}
+
+// next returns the opening that contains the second t, or the first one after it.
+func (s *Schedule) next(t int64) (opening, bool) {
+	for from := t; from < t+farthest; {
+		o, ok := s.window(from)
+		if !ok {
+			return opening{}, false
+		}
+		if len(s.freezes) > 0 {
+			begin := max(from, o.open)
+			from, _ = s.thaw(begin, max(begin, t+farthest))
+			if from >= o.close || from >= t+farthest {
+				continue
+			}
+			o = s.piece(o, from)
+		}
+		end := o.close
+		if end != forever {
+			o.close -= s.need
+		}
+		if o.open < o.close && from < o.close {
+			return o, true
+		}
+		from = end
+	}
+	return opening{}, false
+}
+
+// window returns the opening of the windows alone that contains the second t, or the first one after it.
+func (s *Schedule) window(t int64) (opening, bool) {
+	if len(s.windows) == 0 {
+		return opening{-forever, forever}, true
+	}
 	var first opening
 	found := false
-	for i := range s.spans {
-		o, ok := s.spans[i].window.next(at, s.spans[i].zone)
+	for i := range s.windows {
+		o, ok := s.windows[i].next(t)
 		if ok && (!found || o.open < first.open) {
 			first, found = o, true
 		}
 	}
 	if !found {
-		return time.Time{}, time.Time{}
+		return opening{}, false
 	}
-	return s.merge(first, at).times()
+	if s.alone(first) {
+		return first, true
+	}
+	return s.merge(first, t), true
+}
+
+// alone says whether an opening of the only window cannot touch another of the same: it is shorter than a day on the wall,
+// and the clock is not changed anywhere near.
+func (s *Schedule) alone(o opening) bool {
+	if len(s.windows) > 1 || s.windows[0].length == secondsPerDay {
+		return false
+	}
+	p := walltime.At(o.open, s.windows[0].zone)
+	return o.open-p.Start > 2*secondsPerDay && p.End-o.close > 2*secondsPerDay
 }
 
 // merge returns o with all the openings that overlap or touch it.
-func (s Schedule) merge(o opening, at int64) opening {
+func (s *Schedule) merge(o opening, at int64) opening {
 	for grown := true; grown; {
 		grown = false
-		for i := range s.spans {
-			z := &s.spans[i]
+		for i := range s.windows {
+			z := &s.windows[i]
 			for o.close < at+longest {
-				next, ok := z.window.next(o.close, z.zone)
+				next, ok := z.next(o.close)
 				if !ok || next.open > o.close {
 					break
 				}
 				o.close, grown = next.close, true
 			}
 			for o.open > at-longest {
-				last, ok := z.window.before(o.open, z.zone)
+				last, ok := z.before(o.open)
 				if !ok || last.close < o.open {
 					break
 				}
@@ -138,13 +254,59 @@ func (s Schedule) merge(o opening, at int64) opening {
 	return o
 }
 
+// thaw returns the first second from t on at which no freeze is on, and the freeze that was last; -1 if none is on at t. It
+// looks no further than end.
+func (s *Schedule) thaw(t, end int64) (at int64, last int) {
+	last = -1
+	for frozen := true; frozen && t < end; {
+		frozen = false
+		for i := range s.freezes {
+			if f, ok := s.freezes[i].next(t); ok && f.open <= t {
+				t, last, frozen = f.close, i, true
+			}
+		}
+	}
+	return t, last
+}
+
+// piece returns what freezes leave of o around the second t, at which none is on.
+func (s *Schedule) piece(o opening, t int64) opening {
+	for i := range s.freezes {
+		f := &s.freezes[i]
+		if next, ok := f.next(t); ok {
+			o.close = min(o.close, next.open)
+		}
+		if last, ok := f.before(t); ok {
+			o.open = max(o.open, last.close)
+		}
+	}
+	return o
+}
+
 // Open says whether work may begin at t.
 func (s Schedule) Open(t time.Time) bool {
 	at := t.Unix()
-	for i := range s.spans {
-		if o, ok := s.spans[i].window.next(at, s.spans[i].zone); ok && o.open <= at {
-			return true
+	if len(s.freezes) == 0 && s.need == 0 {
+		for i := range s.windows {
+			if o, ok := s.windows[i].next(at); ok && o.open <= at {
+				return true
+			}
+		}
+		return len(s.windows) == 0
+	}
+	o, ok := s.next(at)
+	return ok && o.open <= at
+}
+
+// Openings yields the openings that have some time from from on and begin before to, in their order.
+func (s Schedule) Openings(from, to time.Time) iter.Seq[Opening] {
+	return func(yield func(Opening) bool) {
+		for t := from; t.Before(to); {
+			open, close := s.Next(t)
+			if open.IsZero() || !open.Before(to) || !yield(Opening{open, close}) || close.IsZero() {
+				return
+			}
+			t = close
 		}
 	}
-	return len(s.spans) == 0
 }

@@ -205,17 +205,18 @@ func TestEnumerationsHaveATextForm(t *testing.T) {
 		RebootMode  RebootMode
 		Ruling      Ruling
 		Reason      ReasonCode
+		Since       Since
 	}
-	want := all{RequireApproval, Settled, TimeoutFails, FailRollsBackAll, RebootAlways, Denied, ReasonContested}
+	want := all{RequireApproval, Settled, TimeoutFails, FailRollsBackAll, RebootAlways, Denied, ReasonHoldFixed, SinceApproved}
 	text, err := json.Marshal(want)
 	require.NoError(t, err)
 	require.Equal(t, `{"Verdict":"require-approval","Denominator":"settled","OnTimeout":"fail","OnFail":"rollout",`+
-		`"RebootMode":"always","Ruling":"denied","Reason":"contested"}`, string(text))
+		`"RebootMode":"always","Ruling":"denied","Reason":"hold-fixed","Since":"approved"}`, string(text))
 	var got all
 	require.NoError(t, json.Unmarshal(text, &got))
 	require.Equal(t, want, got)
-	_, err = (ReasonContested + 1).MarshalText()
-	require.ErrorContains(t, err, "reason 9 has no name")
+	_, err = (ReasonHoldFixed + 1).MarshalText()
+	require.ErrorContains(t, err, "reason 20 has no name")
 }
 
 // What one of the types reads it writes, and reads again as the same.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/patchflow/patchflow/policy/calendar"
 )
 
 // Validate reports everything that is wrong with p, each fault as a [FieldError] that names the field. A policy that it
@@ -27,11 +29,17 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.rings(p.Rings)
 	c.windows("windows", p.Windows)
+	c.freezes(p)
+	c.fit(p)
+	c.need("need", &p.Need, true)
 	c.count("maxActive", p.MaxActive)
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)
 	c.duration("reboot.timeout", p.Reboot.Timeout)
 	c.enum("rollback.on", p.Rollback.On)
+	c.deadlines(p.Deadlines)
+	c.exceptions(p.Exceptions)
+	c.holds(p.Holds)
 	return c.faults
 }
 
@@ -116,6 +124,18 @@ func (c *checker) rule(path string, r *Rule) {
 		c.fault(join(path, "for"), "only a rule that defers has it")
 	}
 	c.text(join(path, "reason"), r.Reason)
+	c.approvers(path, r)
+}
+
+func (c *checker) approvers(path string, r *Rule) {
+	c.people(join(path, "approvers"), r.Approvers)
+	c.count(join(path, "quorum"), r.Quorum)
+	if r.Verdict != RequireApproval && len(r.Approvers) > 0 {
+		c.fault(join(path, "approvers"), "only a rule that requires approval has them")
+	}
+	if r.Verdict != RequireApproval && r.Quorum > 0 {
+		c.fault(join(path, "quorum"), "only a rule that requires approval has it")
+	}
 }
 
 func (c *checker) match(path string, m *Match) {
@@ -161,6 +181,7 @@ func (c *checker) rings(rings []Ring) {
 		}
 		c.unique(join(path, "name"), "rings", r.Name, seen, i)
 		c.ring(path, r)
+		c.need(join(path, "need"), &r.Need, i == 0)
 		everyone = everyone || r.Devices.String() == "*"
 		shares += min(max(r.Share, 0), whole+1)
 		if r.Rest {
@@ -242,15 +263,17 @@ func (c *checker) windows(path string, ws []Window) {
 	for i, w := range ws {
 		at := index(path, i)
 		c.enum(join(at, "days"), w.Days)
+		if w.Days != 0 && !w.On.IsZero() {
+			c.fault(join(at, "on"), "there are days too: want one of days and on")
+		}
+		if c.enum(join(at, "gap"), w.Gap); w.Gap == calendar.GapKeep {
+			c.fault(join(at, "gap"), "a window cannot keep to an offset that is over: want shift or skip")
+		}
 		c.enum(join(at, "start"), w.Start)
 		if w.Start == minutesPerDay {
 			c.fault(join(at, "start"), "24:00 is an end: write 00:00 and the day after")
 		}
 		c.enum(join(at, "end"), w.End)
-		if w.Zone != "" {
-			if _, err := loadZone(w.Zone); err != nil {
-				c.fault(join(at, "zone"), "%w", err)
-			}
-		}
+		c.zone(join(at, "zone"), w.Zone)
 	}
 }

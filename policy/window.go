@@ -1,17 +1,21 @@
 package policy
 
-import "time"
+import (
+	"fmt"
+	"math/bits"
+	"time"
+
+	"github.com/patchflow/patchflow/internal/walltime"
+	"github.com/patchflow/patchflow/policy/calendar"
+)
 
 const (
-	secondsPerDay    = 24 * 60 * 60
+	secondsPerDay    = walltime.SecondsPerDay
 	secondsPerMinute = 60
 
-	// farthest is more than any zone was ever away from UTC, in seconds.
-	farthest = 26 * 60 * 60
-
-	// horizon is how many days ahead an opening is looked for. A weekly window whose next opening falls into a gap opens a
-	// week later; a second gap just then is not to be had.
-	horizon = 22
+	// tries is on how many days in a row an opening is looked for that the clock may skip. A second gap just then is not
+	// to be had.
+	tries = 8
 )
 
 // Next returns the opening of w that contains t, or else the first one after t, with w's clock read in loc; w.Zone is
@@ -19,14 +23,52 @@ const (
 // in UTC and whole seconds.
 //
 // An opening that vanishes because the clock skips it ("02:00" to "03:00" on the night when clocks go forward) is left
-// out. Both results are zero if w cannot open at all, which happens only with a window that [Policy.Validate] refuses.
-// Next allocates nothing and looks at no more than the days it needs, however far away t is.
+// out. Both results are zero if w does not open any more: its On has ended, or it is a window that [Policy.Validate]
+// refuses. Next allocates nothing and looks at no more than the days it needs, however far away t is.
 func (w Window) Next(t time.Time, loc *time.Location) (open, close time.Time) {
-	o, ok := w.next(t.Unix(), loc)
+	s := w.spell(loc)
+	o, ok := s.next(t.Unix())
 	if !ok {
 		return time.Time{}, time.Time{}
 	}
 	return o.times()
+}
+
+// length returns how long w is by the clock on the wall, in seconds.
+func (w *Window) length() int64 {
+	minutes := w.End - w.Start
+	if minutes <= 0 {
+		minutes += minutesPerDay
+	}
+	return int64(minutes) * secondsPerMinute
+}
+
+// String returns w on one line: "2nd tue +3d 22:00-06:00 Europe/Berlin".
+func (w Window) String() string {
+	days, zone := "daily", "by their own clocks"
+	switch {
+	case !w.On.IsZero():
+		days = w.On.String()
+	case w.Days != 0:
+		days = w.Days.String()
+	}
+	if w.Zone != "" {
+		zone = w.Zone
+	}
+	text := fmt.Sprintf("%s %s-%s %s", days, w.Start, w.End, zone)
+	if w.Gap == calendar.GapSkip {
+		text += ", not where the clock skips the start"
+	}
+	return text
+}
+
+func (w *Window) spell(loc *time.Location) spell {
+	days := uint8(w.Days)
+	if days == 0 {
+		days = uint8(allDays)
+	}
+	return spell{days: days & uint8(allDays), on: w.On, start: int64(w.Start) * secondsPerMinute, length: w.length(),
+		skip: w.Gap == calendar.GapSkip, zone: loc}
 }
 
 // An opening is a span of Unix seconds, half-open.
@@ -36,120 +78,93 @@ func (o opening) times() (open, close time.Time) {
 	return time.Unix(o.open, 0).UTC(), time.Unix(o.close, 0).UTC()
 }
 
+// A spell is what windows and freezes have in common: a time by the clock of a zone that begins on some days.
+type spell struct {
+	days   uint8 // of the week, if on is zero
+	on     calendar.Recurrence
+	start  int64 // in seconds since midnight
+	length int64 // by the clock on the wall, in seconds
+	skip   bool  // there is none on a day whose clock does not show the start
+	zone   *time.Location
+}
+
 // next returns the first opening that closes after the second t.
+func (s *spell) next(t int64) (opening, bool) {
+	_, o, ok := s.find(t)
+	return o, ok
+}
+
+// find is next, with the day on which the opening begins.
 //
-// It begins with the local day before t's: any opening of an earlier day closes at a wall clock that t has passed, and
-// a wall clock that has been reached at t was reached for the first time at t or before.
-func (w Window) next(t int64, loc *time.Location) (opening, bool) {
-	zone := offsetAt(t, loc)
-	today := floorDiv(t+zone.offset, secondsPerDay)
-	for day := today - 1; day < today+horizon; day++ {
-		if !w.on(day) {
-			continue
+// A wall clock that has been reached at t was reached for the first time at t or before, so that an opening whose end t's
+// clock has reached is over.
+func (s *spell) find(t int64) (day int64, o opening, ok bool) {
+	period := walltime.At(t, s.zone)
+	day = walltime.FloorDiv(t+period.Offset-s.start-s.length, secondsPerDay) + 1
+	for range tries {
+		if day, ok = s.day(day); !ok {
+			break
 		}
-		from, to := w.wall(day)
-		if to <= t+zone.offset {
-			continue
+		if o, ok := s.opening(day, period); ok && o.close > t {
+			return day, o, true
 		}
-		o := opening{zone.resolve(from, loc), zone.resolve(to, loc)}
-		if o.close > t && o.open < o.close {
-			return o, true
-		}
+		day++
 	}
-	return opening{}, false
+	return 0, opening{}, false
 }
 
 // before returns the last opening that begins before the second t.
-func (w Window) before(t int64, loc *time.Location) (opening, bool) {
-	zone := offsetAt(t, loc)
-	today := floorDiv(t+zone.offset, secondsPerDay)
+func (s *spell) before(t int64) (opening, bool) {
+	period := walltime.At(t, s.zone)
 	// A fold around midnight may show a local day that has been left once already.
-	for day := today + 1; day > today-horizon; day-- {
-		if !w.on(day) {
-			continue
+	day := walltime.FloorDiv(t+period.Offset, secondsPerDay) + 1
+	for range tries {
+		var ok bool
+		if day, ok = s.dayBefore(day); !ok {
+			break
 		}
-		from, to := w.wall(day)
-		o := opening{zone.resolve(from, loc), zone.resolve(to, loc)}
-		if o.open < t && o.open < o.close {
+		if o, ok := s.opening(day, period); ok && o.open < t {
 			return o, true
 		}
+		day--
 	}
 	return opening{}, false
 }
 
-// on says whether w opens on a day, which is counted from 1 January 1970, a Thursday.
-func (w Window) on(day int64) bool {
-	return w.Days == 0 || w.Days.Has(time.Weekday(floorMod(day+int64(time.Thursday), 7)))
+// opening returns the opening that begins on day. The period is any of the zone: it makes the answer cheap.
+func (s *spell) opening(day int64, period walltime.Period) (opening, bool) {
+	from := day*secondsPerDay + s.start
+	o := opening{period.Resolve(from, s.zone), period.Resolve(from+s.length, s.zone)}
+	if s.skip && walltime.Find(from, s.zone).Gap {
+		return opening{}, false
+	}
+	return o, o.open < o.close
 }
 
-// wall returns the wall clocks between which w is open if it opens on day, in seconds since 1970 as that clock shows it.
-func (w Window) wall(day int64) (from, to int64) {
-	from = day*secondsPerDay + int64(w.Start)*secondsPerMinute
-	to = day*secondsPerDay + int64(w.End)*secondsPerMinute
-	if w.End <= w.Start {
-		to += secondsPerDay
+// day returns the first day from the given one on that s begins on. Days are counted from 1 January 1970, a Thursday.
+func (s *spell) day(day int64) (int64, bool) {
+	if !s.on.IsZero() {
+		d, ok := s.on.Next(calendar.Date(day))
+		return int64(d), ok
 	}
-	return from, to
+	weekday := int(walltime.FloorMod(day+int64(time.Thursday), 7))
+	week := s.days>>weekday | s.days<<(7-weekday)
+	if week == 0 {
+		return 0, false
+	}
+	return day + int64(bits.TrailingZeros8(week)), true
 }
 
-// A period is a stretch of time in which a zone keeps one offset from UTC, in seconds. What is known of its bounds may
-// be narrower than the truth.
-type period struct{ start, end, offset int64 }
-
-// offsetAt returns the period of loc that holds the second t.
-func offsetAt(t int64, loc *time.Location) period {
-	at := time.Unix(t, 0).In(loc)
-	_, offset := at.Zone()
-	start, end := at.ZoneBounds()
-	p := period{start.Unix(), end.Unix(), int64(offset)}
-	if start.IsZero() {
-		p.start = minSecond
+// dayBefore returns the last day up to the given one that s begins on.
+func (s *spell) dayBefore(day int64) (int64, bool) {
+	if !s.on.IsZero() {
+		d, ok := s.on.Prev(calendar.Date(day))
+		return int64(d), ok
 	}
-	if end.IsZero() {
-		p.end = maxSecond
+	weekday := int(walltime.FloorMod(day+int64(time.Thursday), 7))
+	week := (s.days<<(6-weekday) | s.days>>(weekday+1)) & uint8(allDays) // bit 6 is the day itself
+	if week == 0 {
+		return 0, false
 	}
-	// Past its table package time bounds a period by years of 365 days, and so says of 31 December of a leap year that
-	// its period is over. The next UTC day begins one that it knows.
-	if p.end <= t {
-		p.end = (floorDiv(t, secondsPerDay) + 1) * secondsPerDay
-	}
-	if p.start > t {
-		p.start = t
-	}
-	return p
+	return day - 6 + int64(bits.Len8(week)) - 1, true
 }
-
-const (
-	minSecond = -1 << 62
-	maxSecond = 1<<62 - 1
-)
-
-// resolve returns the first second at which the wall clock of loc shows wall or more. That is one rule for all cases: the
-// first occurrence of a wall clock that occurs twice, and the first instant after the gap for one that never occurs.
-// It does not use [time.Date], whose answer near a change of offset is not specified. P is any period of loc; it makes
-// the answer cheap if wall falls well within it.
-func (p period) resolve(wall int64, loc *time.Location) int64 {
-	if at := wall - p.offset; wall-p.start > farthest && p.start < at && at < p.end {
-		return at // no earlier period gets as far as wall
-	}
-	// No zone shows wall before this second. From here on the periods are looked at in turn.
-	t := wall - farthest
-	for range 16 {
-		p = offsetAt(t, loc)
-		if at := max(t, wall-p.offset); at < p.end {
-			return at
-		}
-		t = p.end
-	}
-	return t
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-func floorMod(a, b int64) int64 { return a - floorDiv(a, b)*b }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/internal/walltime"
 )
 
 func zone(t testing.TB, name string) *time.Location {
@@ -72,7 +74,7 @@ func TestWallClocks(t *testing.T) {
 				require.NoError(t, err)
 				kinds[row[3]]++
 				for _, hint := range []time.Duration{0, -time.Hour, time.Hour, -100 * time.Hour, 100 * time.Hour, -9000 * time.Hour} {
-					got := offsetAt(want.Add(hint).Unix(), loc).resolve(wall.Unix(), loc)
+					got := walltime.At(want.Add(hint).Unix(), loc).Resolve(wall.Unix(), loc)
 					require.Equal(t, want.Format(time.RFC3339), time.Unix(got, 0).UTC().Format(time.RFC3339), "%s, from %s away",
 						lines.Text(), hint)
 				}
@@ -272,7 +274,7 @@ func FuzzWindow(f *testing.F) {
 		w := Window{Days: Days(days) & allDays, Start: Clock(start % 1440), End: Clock(end % 1441)}
 		names := zonesOfNote()
 		// From 1800 to 2300; before and after, offsets of whole minutes and years of four digits are all there is.
-		now := time.Unix(-5364662400+floorMod(at, 15778476000), 0)
+		now := time.Unix(-5364662400+walltime.FloorMod(at, 15778476000), 0)
 		if err := checkOpening(w, now, zone(t, names[int(zoneIndex)%len(names)])); err != nil {
 			t.Fatalf("%v at %s in %s: %v", w, now.UTC(), names[int(zoneIndex)%len(names)], err)
 		}

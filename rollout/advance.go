@@ -199,7 +199,7 @@ func (m *Machine) open() bool {
 			continue
 		case ring.state != ringWaiting:
 			return false
-		case m.plan.Rings[r].Approval:
+		case m.plan.Rings[r].asks():
 			m.ask(r)
 		default:
 			m.emit(RingOpened{Ring: r})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // An Agenda arbitrates between the rollouts of one tenant and the tenants below it: a machine says what it wants, the agenda grants. It sees to it
@@ -15,7 +16,14 @@ import (
 type Agenda struct {
 	Limit int // devices worked on at once in all rollouts; 0 means no limit
 
+	// Hold says why no installation of c may begin on a device now, if something keeps it back: the known issues of this
+	// moment, which may be others than when the plan was made ([policy.HeldBack]). It is asked before each installation
+	// and each further attempt at one, never before a rollback, a restart or a verification. What it keeps back waits, and is
+	// asked about again with the next Grant. nil keeps nothing back.
+	Hold func(t inventory.Tenant, d inventory.DeviceID, c *Content, now time.Time) (policy.Reason, bool)
+
 	holder map[inventory.DeviceID]Key
+	kept   map[Key]bool // rollouts of which the last Grant kept something back
 }
 
 // Add makes a machine known, with the devices that it is working on.
@@ -31,6 +39,7 @@ func (a *Agenda) Add(m *Machine) {
 // Remove forgets a rollout that is over, and frees what it holds.
 func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.DeviceID, holder Key) bool { return holder == k })
+	delete(a.kept, k)
 }
 
 // Grant returns which of the devices that m wants now it may begin, and takes them for it. The host brings them to the
@@ -45,9 +54,19 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 			return nil
 		}
 	}
-	granted := m.wanted(now, room, func(d inventory.DeviceID) bool {
-		_, taken := a.holder[d]
-		return !taken
+	delete(a.kept, m.plan.Key)
+	granted := m.wanted(now, room, func(d int32) bool {
+		if _, taken := a.holder[m.plan.Devices[d]]; taken {
+			return false
+		}
+		_, held := a.held(m, d, now)
+		if held {
+			if a.kept == nil {
+				a.kept = make(map[Key]bool)
+			}
+			a.kept[m.plan.Key] = true
+		}
+		return !held
 	})
 	for _, d := range granted {
 		a.holder[m.plan.Devices[d]] = m.plan.Key
@@ -88,6 +107,31 @@ func (a *Agenda) Explain(d inventory.DeviceID, k Key) (Message, bool) {
 		return Message{}, false
 	}
 	return message("wait-holder", "rollout", holder.String()), true
+}
+
+// held asks Hold about a device of m, if an installation is what comes next there.
+func (a *Agenda) held(m *Machine, d int32, now time.Time) (policy.Reason, bool) {
+	if a.Hold == nil || m.dev[d].state != waiting || m.dev[d].op != OpInstall {
+		return policy.Reason{}, false
+	}
+	return a.Hold(m.plan.TenantOf(int(d)), m.plan.Devices[d], &m.plan.Contents[m.plan.Content[d]], now)
+}
+
+// KeptBack says whether the last Grant for a rollout kept something back because of Hold. No signal tells when that ends: the
+// host asks again after a while.
+func (a *Agenda) KeptBack(k Key) bool { return a.kept[k] }
+
+// ExplainHold says what keeps the installation on device d of m back now, if Hold does.
+func (a *Agenda) ExplainHold(m *Machine, d inventory.DeviceID, now time.Time) (Message, bool) {
+	i, ok := m.plan.Find(d)
+	if !ok {
+		return Message{}, false
+	}
+	r, held := a.held(m, int32(i), now)
+	if !held {
+		return Message{}, false
+	}
+	return message("wait-hold", "hold", r.Subject, "why", r.String()), true
 }
 
 // Active returns how many devices are being worked on.

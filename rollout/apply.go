@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/policy"
 )
 
 // Apply lets one event of a journal change the machine as it did when it was decided, at the time of its batch. It never
@@ -117,16 +116,12 @@ func (m *Machine) apply(e Event) {
 		m.applyLate(e)
 	case RingAsked:
 		r := &m.rings[e.Ring]
-		r.state, r.request, r.refusal = ringAsking, e.Request, ""
+		r.state, r.request, r.refusals, r.votes = ringAsking, e.Request, nil, nil
 		r.asked++
 	case RingDecided:
-		r := &m.rings[e.Ring]
-		switch {
-		case e.Refused != "":
-			r.refusal = refusal(e.Refused, e.Decision.By)
-		case e.Decision.Ruling == policy.Denied:
-			r.state = ringWaiting
-		}
+		m.applyDecided(e)
+	case Reviewed:
+		m.applyReviewed(e)
 	case RingOpened:
 		r := &m.rings[e.Ring]
 		r.state, r.opened = ringOpen, m.now

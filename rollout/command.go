@@ -1,83 +1,11 @@
 package rollout
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/patchflow/patchflow/inventory"
-	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/policy"
 )
-
-// ask asks for leave to open ring r.
-func (m *Machine) ask(r int) {
-	planned := &m.plan.Rings[r]
-	devices := make([]int32, planned.Count)
-	for i := range devices {
-		devices[i] = int32(planned.First + i)
-	}
-	q := policy.Request{
-		ID:     fmt.Sprintf("%s/%s/approval/%d", m.plan.Key, planned.Name, m.rings[r].asked+1),
-		Tenant: m.plan.Tenant, Rollout: string(m.plan.ID), Ring: planned.Name, Devices: planned.Count,
-		Patches: m.patchesOf(devices), By: m.plan.By, At: instant(m.now),
-	}
-	h := sha256.New()
-	for _, part := range []string{"patchflow approval 1", string(m.digest), q.ID, strconv.Itoa(q.Devices), q.By} {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
-	}
-	q.Digest = patch.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
-	m.emit(RingAsked{Ring: r, Request: q})
-	m.batch.Actions = append(m.batch.Actions, Ask{q})
-}
-
-// decided takes an answer in, if it counts.
-func (m *Machine) decided(request string, d policy.Decision) {
-	if d.Ruling != policy.Approved && d.Ruling != policy.Denied || m.stage == StageEnding {
-		return
-	}
-	if y := d.At.Year(); y < 0 || y > 9999 {
-		d.At = time.Time{} // it could not be written down
-	}
-	for r := range m.rings {
-		ring := &m.rings[r]
-		if ring.state != ringAsking || ring.request.ID != request {
-			continue
-		}
-		if why := refuse(&ring.request, &d); why != "" {
-			if ring.refusal != refusal(why, d.By) {
-				m.emit(RingDecided{Ring: r, Request: request, Decision: d, Refused: why})
-			}
-			return
-		}
-		m.emit(RingDecided{Ring: r, Request: request, Decision: d})
-		if d.Ruling == policy.Approved {
-			m.emit(RingOpened{Ring: r})
-		} else if m.stage != StageUndoing { // a rollback is not ended by it; the ring asks again before it opens
-			m.emit(Staged{Stage: StageEnding, Ending: StageDenied, Code: "denied", By: d.By, Reason: d.Reason})
-			m.stopInstalls()
-		}
-		return
-	}
-}
-
-func refusal(why, by string) string { return by + ": " + why }
-
-// refuse returns why a decision does not count, or "".
-func refuse(q *policy.Request, d *policy.Decision) string {
-	switch {
-	case strings.TrimSpace(d.By) == "":
-		return "it names nobody"
-	case d.Ruling == policy.Approved && strings.EqualFold(strings.TrimSpace(d.By), strings.TrimSpace(q.By)):
-		return "who asks cannot approve"
-	case d.Ruling == policy.Approved && d.Digest != q.Digest:
-		return "it is about something else: the digest differs"
-	}
-	return ""
-}
 
 // commanded carries out the command of a person, or refuses it and changes nothing.
 func (m *Machine) commanded(c Command) error {
@@ -87,7 +15,7 @@ func (m *Machine) commanded(c Command) error {
 	if strings.TrimSpace(c.By) == "" {
 		return no("it names nobody")
 	}
-	if m.stage == StageEnding && c.Do != DoRelease {
+	if m.stage == StageEnding && !c.Do.afterwards() {
 		return no("the rollout is ending")
 	}
 	switch c.Do {
@@ -142,6 +70,8 @@ func (m *Machine) commanded(c Command) error {
 			}
 		}
 		return no("patch %q is not in quarantine here", c.Patch)
+	case DoReview:
+		return m.review(c, no)
 	default:
 		return no("unknown command")
 	}

@@ -29,6 +29,7 @@ const (
 	kindQuarantined
 	kindReleased
 	kindStaged
+	kindReviewed
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -53,6 +54,7 @@ func (UndoBegan) kind() byte     { return kindUndoBegan }
 func (Quarantined) kind() byte   { return kindQuarantined }
 func (Released) kind() byte      { return kindReleased }
 func (Staged) kind() byte        { return kindStaged }
+func (Reviewed) kind() byte      { return kindReviewed }
 
 func (v Began) encode(e *encoder)         { e.string(string(v.Digest)); e.int(v.Engine) }
 func (v Adopted) encode(e *encoder)       { e.string(v.By) }
@@ -67,12 +69,14 @@ func (v TimedOut) encode(e *encoder)      { e.devices(v.Devices) }
 func (v Returned) encode(e *encoder)      { e.devices(v.Devices) }
 func (v Lapsed) encode(e *encoder)        { e.devices(v.Devices) }
 func (v StopAsked) encode(e *encoder)     { e.devices(v.Devices) }
+func (v Reviewed) encode(e *encoder)      { e.string(v.Request); e.string(v.By); e.string(v.Reason) }
 
 func (v RingDecided) encode(e *encoder) {
 	e.int(v.Ring)
 	e.string(v.Request)
 	e.json(v.Decision)
 	e.string(v.Refused)
+	e.int(v.Short)
 }
 
 func (v Judged) encode(e *encoder) {
@@ -150,7 +154,7 @@ func decodeEvent(kind byte, d *decoder) Event {
 	case kindRingDecided:
 		v := RingDecided{Ring: d.int(), Request: d.string()}
 		d.json(&v.Decision)
-		v.Refused = d.string()
+		v.Refused, v.Short = d.string(), d.int()
 		return v
 	case kindRingOpened:
 		return RingOpened{Ring: d.int()}
@@ -199,6 +203,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return Released{Patch: patch.ID(d.string()), By: d.string(), Reason: d.string()}
 	case kindStaged:
 		return Staged{Stage: Stage(d.byte()), Ending: Stage(d.byte()), Code: d.string(), By: d.string(), Reason: d.string()}
+	case kindReviewed:
+		return Reviewed{Request: d.string(), By: d.string(), Reason: d.string()}
 	}
 	return nil
 }

@@ -46,12 +46,21 @@ type RingAsked struct {
 }
 
 // RingDecided says that an approver has answered. An answer that does not count has the reason in Refused, and changes
-// nothing: the request stands.
+// nothing: the request stands. So it does after an approval that is not enough by itself; Short then says how many more
+// people must approve at least. The emergency of a decision that was enough because of it says what it bypassed.
 type RingDecided struct {
 	Ring     int
 	Request  string
 	Decision policy.Decision
 	Refused  string
+	Short    int
+}
+
+// Reviewed says that a person has looked at what an approval in an emergency led to.
+type Reviewed struct {
+	Request string // that was approved
+	By      string
+	Reason  string // what the person found
 }
 
 // RingOpened says that the devices of a ring may be worked on.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // An Explanation says why a device is where it is.
@@ -55,7 +56,11 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	}
 	if dev.op == OpInstall && dev.flags&session == 0 {
 		if g := m.groupOf(int32(i)); !g.open(at) {
-			x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(g.from))))
+			if t := g.schedule.Explain(instant(at)); t.State == policy.TimingFrozen {
+				x.Reasons = append(x.Reasons, message("wait-freeze", "freeze", t.Freeze, "at", clock(instant(g.from))))
+			} else {
+				x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(g.from))))
+			}
 			x.soonest(instant(g.from))
 		}
 	}
@@ -87,7 +92,7 @@ func (x *Explanation) stage(m *Machine) {
 func (x *Explanation) ring(m *Machine, r int) {
 	switch m.rings[r].state {
 	case ringAsking:
-		x.Reasons = append(x.Reasons, message("wait-approval", "ring", m.plan.Rings[r].Name))
+		x.Reasons = append(x.Reasons, m.waitsForLeave(r))
 	case ringWaiting:
 		for b := range r {
 			before := &m.rings[b]
@@ -100,7 +105,7 @@ func (x *Explanation) ring(m *Machine, r int) {
 				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())))
 			switch before.state {
 			case ringAsking:
-				x.Reasons = append(x.Reasons, message("wait-approval", "ring", name))
+				x.Reasons = append(x.Reasons, m.waitsForLeave(b))
 			case ringSoaking:
 				x.Reasons = append(x.Reasons, message("wait-soaking", "before", name, "until", clock(instant(before.soak))))
 				x.soonest(instant(before.soak))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/patchflow/patchflow/patch"
@@ -44,10 +45,12 @@ type Machine struct {
 
 	dev        []device
 	rings      []ring
-	groups     []group // by ring, then by zone
+	groups     []group // by ring, then by slot
+	passes     passes
 	aux        []aux
 	auxFree    []int32
 	quarantine []Quarantine
+	reviews    []Review
 
 	active    int // devices in a session
 	unsettled int
@@ -127,7 +130,8 @@ type ring struct {
 	lapsed   int // unsettled and gone
 	asked    int // requests so far
 	request  policy.Request
-	refusal  string // the last refused decision, so that it is written down once
+	refusals []string          // the decisions that were refused, so that each is written down once
+	votes    []policy.Decision // the approvals that count, in the order in which they came
 	opened   int64
 	soak     int64 // until when
 	deadline int64 // of the gate; 0 for none
@@ -158,10 +162,10 @@ func (s ringState) String() string {
 	return fmt.Sprintf("ring state(%d)", uint8(s))
 }
 
-// A group is the devices of a ring in one time zone: they share their windows.
+// A group is the devices of a ring in one time zone whose content passes the same freezes: they share their schedule.
 type group struct {
 	ring     int
-	zone     uint16
+	slot     slot
 	members  []int32 // in their order
 	fresh    int     // members before this have been begun or settled
 	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
@@ -187,11 +191,12 @@ func NewMachine(p Plan) (*Machine, error) {
 	for i := range p.Contents {
 		m.reboots = m.reboots || contentReboots(&p.Contents[i])
 	}
-	shared := make(map[string]policy.Schedule)
+	m.passes = passesOf(p.Contents)
+	shared := make(map[slot]policy.Schedule)
 	for r := range p.Rings {
 		planned := &p.Rings[r]
 		m.rings[r].gate, m.rings[r].limit = planned.Gate.WithDefaults(), planned.MaxActive
-		windows, schedules := planned.Windows, make(map[string]policy.Schedule)
+		windows, schedules := planned.Windows, make(map[slot]policy.Schedule)
 		if len(windows) == 0 {
 			windows, schedules = p.Policy.Windows, shared
 		}
@@ -202,61 +207,85 @@ func NewMachine(p Plan) (*Machine, error) {
 	return m, nil
 }
 
-// addGroups parts the devices of a ring by their time zones. Schedules are made once for a zone: looking one up is slow.
-func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[string]policy.Schedule) error {
+// addGroups parts the devices of a ring by their time zones, and by the freezes that their content passes. Schedules are
+// made once for each: looking a zone up is slow.
+func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[slot]policy.Schedule) error {
 	planned := &m.plan.Rings[r]
 	end := planned.First + planned.Count
-	zones := max(len(m.plan.Zones), 1)
-	if len(windows) == 0 {
-		zones = 1 // nobody looks at a clock
+	slots := max(len(m.plan.Zones), 1) * len(m.passes.lists)
+	clocks := len(windows) > 0 || len(m.plan.Policy.Freezes) > 0
+	if !clocks {
+		slots = 1 // nobody looks at a clock
 	}
-	counts := make([]int, zones)
+	counts := make([]int, slots)
 	for i := planned.First; i < end; i++ {
 		m.dev[i].ring = uint8(r)
 		m.dev[i].op = OpInstall
-		counts[m.zone(i, zones)]++
+		counts[m.slot(i, slots)]++
 	}
 	all := make([]int32, planned.Count)
 	m.rings[r].groups[0] = len(m.groups)
-	where := make([]int, zones)
-	for z, n := range counts {
-		where[z] = -1
+	where := make([]int, slots)
+	for at, n := range counts {
+		where[at] = -1
 		if n == 0 {
 			continue
 		}
-		g := group{ring: r, zone: uint16(z), members: all[:0:n]}
+		g := group{ring: r, slot: slot(at), members: all[:0:n]}
 		all = all[n:]
-		if len(windows) > 0 {
-			name := ""
+		if clocks {
+			z, name := at/len(m.passes.lists), ""
 			if z < len(m.plan.Zones) {
 				name = m.plan.Zones[z]
 			}
-			s, known := schedules[name]
+			s, known := schedules[g.slot]
 			if !known {
 				var err error
-				if s, err = policy.NewSchedule(windows, name); err != nil {
+				if s, err = m.plan.Policy.Schedule(windows, name, m.passes.lists[at%len(m.passes.lists)]...); err != nil {
 					return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
 				}
-				schedules[name] = s
+				schedules[g.slot] = s
 			}
 			g.schedule = s
 		}
-		where[z] = len(m.groups)
+		where[at] = len(m.groups)
 		m.groups = append(m.groups, g)
 	}
 	for i := planned.First; i < end; i++ {
-		g := &m.groups[where[m.zone(i, zones)]]
+		g := &m.groups[where[m.slot(i, slots)]]
 		g.members = append(g.members, int32(i))
 	}
 	m.rings[r].groups[1] = len(m.groups)
 	return nil
 }
 
-func (m *Machine) zone(i, zones int) int {
-	if zones == 1 {
+// A slot is a time zone of the plan and a list of passes together: what decides when work may begin on a device.
+type slot int
+
+func (m *Machine) slot(i, slots int) slot {
+	if slots == 1 {
 		return 0
 	}
-	return int(m.plan.Zone[i])
+	return slot(int(m.plan.Zone[i])*len(m.passes.lists) + m.passes.of[m.plan.Content[i]])
+}
+
+// passes are the freezes that the contents of a plan pass.
+type passes struct {
+	lists [][]string // each once, in the order of the contents; the first is empty
+	of    []int      // by content: its list
+}
+
+func passesOf(contents []Content) passes {
+	all := passes{lists: [][]string{nil}, of: make([]int, len(contents))}
+	for i := range contents {
+		at := slices.IndexFunc(all.lists, func(l []string) bool { return slices.Equal(l, contents[i].Passes) })
+		if at < 0 {
+			at = len(all.lists)
+			all.lists = append(all.lists, contents[i].Passes)
+		}
+		all.of[i] = at
+	}
+	return all
 }
 
 // Plan returns the plan that the machine carries out. It is not to be changed.
@@ -331,14 +360,15 @@ func (m *Machine) decide(s Signal) error {
 	return nil
 }
 
-// after handles a signal to a rollout that is over: a report is recorded, a quarantine can be released, the rest is ignored.
+// after handles a signal to a rollout that is over: a report is recorded, a quarantine can be released,
+// an emergency reviewed, the rest is ignored.
 func (m *Machine) after(s Signal) error {
 	switch s := s.(type) {
 	case Reported:
 		m.reported(s.Reports)
 	case TakenOver:
 	case Commanded:
-		if s.Command.Do != DoRelease {
+		if !s.Command.Do.afterwards() {
 			return fmt.Errorf("rollout: %s: %s: %w", m.plan.Key, s.Command.Do, ErrFinal)
 		}
 		return m.commanded(s.Command)

@@ -49,9 +49,15 @@ func english(code string) (string, bool) {
 	case "adopted":
 		return "taken over by {by}", true
 	case "ring-asked":
-		return "ring {ring}: {by} asks leave for {devices}[ ({patches})]", true
+		return "ring {ring}: {by} asks leave for {devices}[ ({patches})][, {whole}][, of {needs}]", true
 	case "ring-approved":
 		return "ring {ring}: approved by {by}[: {reason}]", true
+	case "ring-approved-partly":
+		return "ring {ring}: {by} approves[: {reason}]; {short} more must", true
+	case "ring-emergency":
+		return "ring {ring}: approved by {by} in an emergency: {reason}; bypassed: {bypassed}; review due {due}", true
+	case "reviewed":
+		return "ring {ring}: approval in an emergency reviewed by {by}: {reason}", true
 	case "ring-denied":
 		return "ring {ring}: denied by {by}[: {reason}]", true
 	case "ring-refused":
@@ -115,7 +121,9 @@ func english(code string) (string, bool) {
 	case "wait-ring":
 		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed", true
 	case "wait-approval":
-		return "ring {ring} waits for approval", true
+		return "ring {ring} waits for approval[: {lack}]", true
+	case "wait-freeze":
+		return "freeze {freeze} is on: work may begin {at}", true
 	case "wait-window":
 		return "the next window opens {at}", true
 	case "wait-retry":
@@ -130,6 +138,8 @@ func english(code string) (string, bool) {
 		return "ring {before} soaks until {until}", true
 	case "wait-holder":
 		return "rollout {rollout} is working on it", true
+	case "wait-hold":
+		return "{why}", true
 	case "wait-turn":
 		return "its turn has come", true
 	case "unknown-device":
@@ -210,18 +220,11 @@ func (p *Plan) Describe(e Event) []Message {
 	case Adopted:
 		return []Message{message("adopted", "by", e.By)}
 	case RingAsked:
-		by := e.Request.By
-		if by == "" {
-			by = "the rollout"
-		}
-		return []Message{message("ring-asked", "ring", ring(e.Ring), "by", by, "devices", count(e.Request.Devices, "device"),
-			"patches", some(e.Request.Patches), "digest", string(e.Request.Digest))}
+		return []Message{asked(ring(e.Ring), &e.Request)}
 	case RingDecided:
-		code := "ring-" + e.Decision.Ruling.String()
-		if e.Refused != "" {
-			code = "ring-refused"
-		}
-		return []Message{message(code, "ring", ring(e.Ring), "by", e.Decision.By, "reason", e.Decision.Reason, "why", e.Refused)}
+		return []Message{decision(ring(e.Ring), &e)}
+	case Reviewed:
+		return []Message{message("reviewed", "ring", p.ringOf(e.Request), "by", e.By, "reason", e.Reason)}
 	case RingOpened:
 		return []Message{message("ring-opened", "ring", ring(e.Ring))}
 	case RingSoaking:

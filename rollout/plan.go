@@ -25,13 +25,14 @@ var ErrNothing = errors.New("nothing to roll out")
 type PlanInput struct {
 	Key
 	Policy   policy.Policy
-	By       string    // who asks for the rollout; the same person cannot approve it
-	At       time.Time // when the plan is made
-	Salt     string    // mixed into the order of the devices; "" means the rollout's ID, so that each rollout has other canaries
-	Contents []Content // the distinct sets of patches
-	Approval []bool    // by content: a rule of the policy wants leave for it; nil for none
-	Zones    []string  // the distinct time zones of the devices, IANA names
-	Targets  []Target  // in any order
+	By       string          // who asks for the rollout; the same person cannot approve it
+	At       time.Time       // when the plan is made
+	Salt     string          // mixed into the order of the devices; "" means the rollout's ID, so that each rollout has other canaries
+	Contents []Content       // the distinct sets of patches
+	Approval []bool          // by content: a rule of the policy wants leave for it; nil for none
+	Needs    [][]policy.Need // by content that wants leave: whose; nil, or an empty list, for any one person's
+	Zones    []string        // the distinct time zones of the devices, IANA names
+	Targets  []Target        // in any order
 
 	// Tenants holds the distinct tenants of the devices: the rollout's, or below it. nil means that all are the rollout's.
 	Tenants []inventory.Tenant
@@ -77,6 +78,10 @@ type PlannedRing struct {
 	First  int      `json:"first"` // number of its first device
 	Count  int      `json:"count"`
 	Merged []string `json:"merged,omitempty"` // names of the empty rings before it whose gates it keeps too
+
+	// Needs says whose leave the ring takes, with what its patches and the empty rings before it want, and, in the first
+	// ring, the whole rollout. None means any one person's, if it takes leave at all.
+	Needs []policy.Need `json:"needs,omitempty"`
 }
 
 // NewPlan divides the devices of in into rings. It is pure: the same input, in whatever order its targets stand, makes the
@@ -150,7 +155,7 @@ func NewPlan(in PlanInput) (Plan, error) {
 		}
 	}
 	p.rings(counts)
-	p.approvals(in.Approval)
+	p.approvals(in.Approval, in.Needs)
 	p.renumber()
 	return p, nil
 }
@@ -197,6 +202,8 @@ func (in *PlanInput) check() error {
 		return fmt.Errorf("%d tenants; at most 65535", len(in.Tenants))
 	case in.Approval != nil && len(in.Approval) != len(in.Contents):
 		return fmt.Errorf("%d approvals for %d contents", len(in.Approval), len(in.Contents))
+	case in.Needs != nil && len(in.Needs) != len(in.Contents):
+		return fmt.Errorf("needs of %d contents, there are %d", len(in.Needs), len(in.Contents))
 	}
 	for _, t := range in.Tenants {
 		if !in.Tenant.Contains(t) {
@@ -388,10 +395,11 @@ func (p *Plan) rings(counts []int) {
 			continue
 		}
 		planned := PlannedRing{Ring: ring, First: first, Count: n}
+		planned.wants(ring)
 		for _, empty := range waiting {
 			planned.Merged = append(planned.Merged, empty.Name)
 			planned.Gate = planned.Gate.Stricter(empty.Gate)
-			planned.Approval = planned.Approval || empty.Approval
+			planned.wants(empty)
 			if empty.MaxActive > 0 && (planned.MaxActive == 0 || empty.MaxActive < planned.MaxActive) {
 				planned.MaxActive = empty.MaxActive
 			}
@@ -399,22 +407,6 @@ func (p *Plan) rings(counts []int) {
 		waiting = nil
 		first += n
 		p.Rings = append(p.Rings, planned)
-	}
-}
-
-// approvals makes every ring ask that holds content for which a rule wants leave.
-func (p *Plan) approvals(wanted []bool) {
-	if !slices.Contains(wanted, true) {
-		return
-	}
-	for r := range p.Rings {
-		ring := &p.Rings[r]
-		for _, c := range p.Content[ring.First : ring.First+ring.Count] {
-			if wanted[c] {
-				ring.Approval = true
-				break
-			}
-		}
 	}
 }
 

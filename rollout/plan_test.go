@@ -21,7 +21,7 @@ func input(n int, rings ...policy.Ring) PlanInput {
 	in := PlanInput{
 		Key: Key{"acme", "q1"}, Policy: policy.Policy{Name: "p", Rings: rings}, By: "olga",
 		At:       time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
-		Contents: []Content{{[]Pinned{{ID: "x:p1", Reversal: patch.ReversalReinstall}}}},
+		Contents: []Content{{Patches: []Pinned{{ID: "x:p1", Reversal: patch.ReversalReinstall}}}},
 	}
 	for i := range n {
 		in.Targets = append(in.Targets, Target{Device: inventory.DeviceID(fmt.Sprintf("dev-%d", i)), Ring: ByShare})
@@ -139,7 +139,7 @@ func TestAnEmptyRingMergesForwardAndKeepsTheStricterGate(t *testing.T) {
 
 func TestAPlanDoesNotDependOnTheOrderOfItsFacts(t *testing.T) {
 	in := input(1000, share("canary", 100), policy.Ring{Name: "rest", Rest: true})
-	in.Contents = append(in.Contents, Content{[]Pinned{{ID: "x:p2", Reversal: patch.ReversalUninstall}}})
+	in.Contents = append(in.Contents, Content{Patches: []Pinned{{ID: "x:p2", Reversal: patch.ReversalUninstall}}})
 	in.Zones = []string{"Europe/Berlin", "Europe/London", "UTC"}
 	in.Tenants = []inventory.Tenant{"acme/a", "acme/b"}
 	for i := range in.Targets {

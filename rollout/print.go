@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/patchflow/patchflow/policy"
@@ -18,6 +19,12 @@ func (p Plan) String() string {
 	for r := range p.Rings {
 		fmt.Fprintf(&b, "  %d. %s; gate: %s\n", r+1, p.DescribeRing(r), p.Rings[r].Gate)
 	}
+	for i := range p.Policy.Freezes {
+		fmt.Fprintf(&b, "  no work begins: %s%s\n", p.Policy.Freezes[i], p.passing(p.Policy.Freezes[i].Name))
+	}
+	if fit := p.Policy.Fit; fit != (policy.Fit{}) {
+		fmt.Fprintf(&b, "  work begins only where it fits: %s\n", fit)
+	}
 	patches := make(map[string]bool)
 	for i := range p.Contents {
 		for j := range p.Contents[i].Patches {
@@ -29,13 +36,30 @@ func (p Plan) String() string {
 	return b.String()
 }
 
+// passing says how many of the contents pass the freeze called name.
+func (p *Plan) passing(name string) string {
+	n := 0
+	for i := range p.Contents {
+		if slices.Contains(p.Contents[i].Passes, name) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s of %d may go on", count(n, "set"), len(p.Contents))
+}
+
 // DescribeRing says in one line who ring r of the plan is, and when and how it is worked on.
 func (p *Plan) DescribeRing(r int) string {
 	var b strings.Builder
 	ring := &p.Rings[r]
 	fmt.Fprintf(&b, "%s: %s", ring.Name, count(ring.Count, "device"))
-	if ring.Approval {
+	if ring.asks() {
 		b.WriteString(", after approval")
+		if len(ring.Needs) > 0 {
+			b.WriteString(" by " + printNeeds(ring.Needs))
+		}
 	}
 	if ring.MaxActive > 0 {
 		fmt.Fprintf(&b, ", %d at once", ring.MaxActive)
@@ -49,23 +73,12 @@ func (p *Plan) DescribeRing(r int) string {
 		if i == 0 {
 			sep = ", "
 		}
-		b.WriteString(sep + printWindow(w))
+		b.WriteString(sep + w.String())
 	}
 	if len(ring.Merged) > 0 {
 		fmt.Fprintf(&b, ", with the gate of the empty %s", strings.Join(ring.Merged, " and "))
 	}
 	return b.String()
-}
-
-func printWindow(w policy.Window) string {
-	days, zone := "daily", "by their own clocks"
-	if w.Days != 0 {
-		days = w.Days.String()
-	}
-	if w.Zone != "" {
-		zone = w.Zone
-	}
-	return fmt.Sprintf("%s %s-%s %s", days, w.Start, w.End, zone)
 }
 
 func printReboot(m policy.RebootMode) string {

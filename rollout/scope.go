@@ -24,6 +24,10 @@ type ScopeConfig struct {
 	At         time.Time    // the time at which the policy is asked
 	Salt       string       // as in [PlanInput]
 	Quarantine []Quarantine // what earlier rollouts of the tenant have rolled back
+
+	// FirstSeen tells when a device was first seen to miss a patch, zero if that is not known; deadlines may go by it. nil
+	// knows of none.
+	FirstSeen func(d *inventory.Device, x patch.ID) time.Time
 }
 
 // A Scope gathers, device by device, what a plan is made from: what each misses, and what the policy says of it. It keeps
@@ -62,7 +66,7 @@ type Summary struct {
 
 // Reasons for which a device that the policy approves something for is left out of a plan, and findings are not installed.
 const (
-	SkipNoZone      = "no-zone"      // the windows go by its own clock, and it has no time zone that is known here
+	SkipNoZone      = "no-zone"      // windows or freezes go by its own clock, and it has no time zone that is known here
 	SkipHeld        = "held"         // every package was told not to change
 	SkipNoBuild     = "no-build"     // only the source package of the fix is known, and no package that could be installed
 	SkipPrerequired = "prerequisite" // a patch that must be installed first is not approved
@@ -91,7 +95,7 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 			s.held[q.Patch] = append(s.held[q.Patch], q)
 		}
 	}
-	s.local = ownClock(cfg.Policy.Windows)
+	s.local = ownClock(cfg.Policy.Windows) || slices.ContainsFunc(cfg.Policy.Freezes, func(f policy.Freeze) bool { return f.Zone == "" })
 	for i := range cfg.Policy.Rings {
 		s.local = s.local || ownClock(cfg.Policy.Rings[i].Windows)
 	}
@@ -117,11 +121,12 @@ func (s *Scope) Add(d *inventory.Device) error {
 	default:
 		s.sum.Unknown++
 	}
-	approved, leave := s.decide(d, &a)
+	approved, needs := s.decide(d, &a)
 	if len(approved) == 0 {
 		return nil
 	}
 	content := s.pin(approved)
+	content.Passes = s.passes(&content, d)
 	if len(content.Patches) == 0 {
 		s.skip(whyNothing(approved), d)
 		return nil
@@ -133,27 +138,32 @@ func (s *Scope) Add(d *inventory.Device) error {
 	}
 	s.sum.Targets++
 	s.in.Targets = append(s.in.Targets, Target{
-		Device: d.ID, Content: s.content(content, leave), Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant),
+		Device: d.ID, Content: s.content(content, needs), Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant),
 	})
 	return nil
 }
 
 // decide asks the policy about every finding, and returns those that are to be installed: of a chain of patches that
-// supersede each other the newest that is approved, so that a deferral of the newest does not starve the device.
-func (s *Scope) decide(d *inventory.Device, a *inventory.Assessment) (approved []*inventory.Finding, leave bool) {
+// supersede each other the newest that is approved, so that a deferral of the newest does not starve the device. The needs
+// say whose leave that takes; none means nobody's.
+func (s *Scope) decide(d *inventory.Device, a *inventory.Assessment) (approved []*inventory.Finding, needs []policy.Need) {
 	verdicts := make(map[patch.ID]policy.Verdict, len(a.Findings))
+	leave := make(map[patch.ID]policy.Need)
 	for i := range a.Findings {
 		f := &a.Findings[i]
 		x, ok := s.cfg.Catalog.Get(f.Patch)
 		if !ok {
 			continue
 		}
-		j := s.cfg.Policy.Decide(x, d, s.cfg.At)
+		j := s.cfg.Policy.Judge(s.caseOf(d, a, f, x), s.cfg.At)
 		if j.Verdict >= policy.RequireApproval && s.quarantined(x.ID, d) {
 			j = policy.Judgement{Verdict: policy.Hold, Rule: QuarantineRule}
 		}
 		s.sum.Tally.Add(j)
 		verdicts[f.Patch] = j.Verdict
+		if j.Verdict == policy.RequireApproval {
+			leave[f.Patch] = policy.Need{Quorum: j.Quorum, Approvers: j.Approvers}
+		}
 	}
 	for i := range a.Findings {
 		f := &a.Findings[i]
@@ -166,9 +176,11 @@ func (s *Scope) decide(d *inventory.Device, a *inventory.Assessment) (approved [
 			continue
 		}
 		approved = append(approved, f)
-		leave = leave || v == policy.RequireApproval
+		if need, ok := leave[f.Patch]; ok {
+			needs = addNeed(needs, need)
+		}
 	}
-	return approved, leave
+	return approved, needs
 }
 
 func (s *Scope) quarantined(id patch.ID, d *inventory.Device) bool {
@@ -245,6 +257,21 @@ func (s *Scope) pin(findings []*inventory.Finding) Content {
 	return s.sorted(c)
 }
 
+// passes returns the freezes of the policy that let every patch of c go on to d, by name.
+func (s *Scope) passes(c *Content, d *inventory.Device) (names []string) {
+	for i := range s.cfg.Policy.Freezes {
+		f := &s.cfg.Policy.Freezes[i]
+		held := slices.ContainsFunc(c.Patches, func(p Pinned) bool {
+			x, ok := s.cfg.Catalog.Get(p.ID)
+			return !ok || !f.Excepts(x, d, s.cfg.At)
+		})
+		if !held {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // pinned returns the package of x that brings m to its fixed version.
 func pinned(x *patch.Patch, m *inventory.Missing) patch.Package {
 	for i := range x.Packages {
@@ -282,12 +309,21 @@ func (s *Scope) sorted(c Content) Content {
 	for i := range c.Patches {
 		put(i)
 	}
-	return Content{out}
+	return Content{Patches: out}
 }
 
 // content returns the number of c, which is the same for every device that gets the same.
-func (s *Scope) content(c Content, leave bool) uint32 {
-	k := strconv.AppendBool(s.key[:0], leave)
+func (s *Scope) content(c Content, needs []policy.Need) uint32 {
+	k := strconv.AppendInt(s.key[:0], int64(len(needs)), 10)
+	for i := range needs {
+		k = strconv.AppendInt(append(k, 4), int64(needs[i].Quorum), 10)
+		for _, name := range needs[i].Approvers {
+			k = append(append(k, 5), name...)
+		}
+	}
+	for _, name := range c.Passes {
+		k = append(append(k, 6), name...)
+	}
 	for i := range c.Patches {
 		p := &c.Patches[i]
 		k = append(append(k, 0), p.ID...)
@@ -304,7 +340,8 @@ func (s *Scope) content(c Content, leave bool) uint32 {
 	i := uint32(len(s.in.Contents))
 	s.contents[string(k)] = i
 	s.in.Contents = append(s.in.Contents, c)
-	s.in.Approval = append(s.in.Approval, leave)
+	s.in.Approval = append(s.in.Approval, len(needs) > 0)
+	s.in.Needs = append(s.in.Needs, needs)
 	for j := range c.Patches {
 		s.seen[c.Patches[j].ID] = true
 	}

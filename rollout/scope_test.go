@@ -11,6 +11,7 @@ import (
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/policy/calendar"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -164,6 +165,28 @@ func TestARuleThatWantsApprovalMakesItsRingsAsk(t *testing.T) {
 	require.False(t, p.Rings[0].Approval)
 	require.True(t, p.Rings[1].Approval)
 	require.Equal(t, inventory.Tenant("acme/berlin"), p.TenantOf(0))
+}
+
+// The scope says which devices get only what a freeze excepts.
+func TestScopeKnowsWhatPassesAFreeze(t *testing.T) {
+	pol := approveSecurity()
+	days, err := calendar.Parse("last fri")
+	require.NoError(t, err)
+	pol.Freezes = []policy.Freeze{{Name: "quarter", On: days, Except: []policy.Match{{Packages: []string{"openssl"}}}},
+		{Name: "year end", On: days, Except: []policy.Match{{MinSeverity: patch.SeverityCritical}}}}
+	s := scopeOf(t, rollout.ScopeConfig{Policy: pol}, []patch.Patch{update("openssl", "2", patch.ClassSecurity), update("vim", "9", patch.ClassSecurity)},
+		laptop("ada", "openssl", "1", "vim", "8"), laptop("bob", "openssl", "1", "vim", "9"), laptop("cyd", "openssl", "2", "vim", "8"))
+	passes := make(map[inventory.DeviceID][]string)
+	in := s.Input()
+	for _, target := range in.Targets {
+		passes[target.Device] = in.Contents[target.Content].Passes
+	}
+	require.Equal(t, map[inventory.DeviceID][]string{"ada": nil, "bob": {"quarter"}, "cyd": nil}, passes)
+
+	roaming := laptop("dan", "openssl", "1")
+	roaming.Zone = ""
+	s = scopeOf(t, rollout.ScopeConfig{Policy: pol}, []patch.Patch{update("openssl", "2", patch.ClassSecurity)}, roaming)
+	require.Equal(t, 1, s.Summary().Skipped[rollout.SkipNoZone], "a freeze goes by the device's own clock too")
 }
 
 func TestScopeRefusesAnotherTenantsDevice(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/policy/calendar"
 )
 
 const hour = policy.Duration(time.Hour)
@@ -106,15 +107,26 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		want   string // in the trace with the change, and not in the one without
 	}
 	tolerant := func(p *policy.Policy) { p.Rings[0].Gate.MaxFailed = 5000 }
+	noon := calendar.DateOf(2026, time.March, 2).At(12 * 3600)
+	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
+
+		"Freezes": {change: func(p *policy.Policy) {
+			p.Freezes = []policy.Freeze{{Name: "f", From: noon - 12*3600, Until: noon + 8*3600, Zone: "UTC"}}
+		}, want: "\n11h install"},
+		"Fit.Work": {base: morning, change: func(p *policy.Policy) { p.Fit.Work = hour }, want: "\n23h install"},
+		"Fit.Reboot": {base: func(p *policy.Policy) { morning(p); p.Reboot.Mode = policy.RebootIfRequired },
+			change: func(p *policy.Policy) { p.Fit.Reboot = hour }, want: "\n23h install"},
 
 		"Ring.Name":       {change: func(p *policy.Policy) { p.Rings[0].Name = "other" }, want: "ring other opens"},
 		"Ring.Share":      {change: func(p *policy.Policy) { p.Rings[0].Share = 1000 }, want: "gate of ring first: pass, 2 of 2"},
 		"Ring.Rest":       {change: func(p *policy.Policy) { p.Rings[1].Rest = false }, want: "belong to no ring"},
 		"Ring.MinDevices": {change: func(p *policy.Policy) { p.Rings[0].MinDevices = 9 }, want: "gate of ring first: pass, 9 of 9"},
 		"Ring.Approval":   {change: func(p *policy.Policy) { p.Rings[0].Approval = true }, want: "asks leave"},
+		"Ring.Need":       {change: func(p *policy.Policy) { p.Rings[1].Need.Quorum = 2 }, want: "asks leave for 15 devices (x:p1), of 2 people"},
+		"Need":            {change: func(p *policy.Policy) { p.Need.Quorum = 1 }, want: "asks leave for 20 devices (x:p1), the whole rollout"},
 		"Ring.MaxActive":  {change: func(p *policy.Policy) { p.Rings[1].MaxActive = 4 }, want: "at most 5 at once"},
 		"Ring.Windows": {change: func(p *policy.Policy) {
 			p.Rings[1].Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
@@ -162,9 +174,10 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Ring.Gate", "Ring.Devices"}
+	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Ring.Gate", "Ring.Devices",
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.",
-		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback."} {
+		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

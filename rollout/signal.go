@@ -65,7 +65,7 @@ type Commanded struct {
 // A Command is what a person wants of a rollout. By and Reason are kept with what it changes.
 type Command struct {
 	Do     Do                 `json:"do"`
-	Ring   string             `json:"ring,omitempty"`   // with DoPromote, DoUndoRing
+	Ring   string             `json:"ring,omitempty"`   // with DoPromote, DoUndoRing, DoReview
 	Device inventory.DeviceID `json:"device,omitempty"` // with DoSkip, DoUndoDevice
 	Patch  patch.ID           `json:"patch,omitempty"`  // with DoRelease
 	Force  bool               `json:"force,omitempty"`  // with the undo commands: also below the fix of a vulnerability that is known to be exploited; needs a reason
@@ -88,10 +88,15 @@ const (
 	DoSkip          // leave a device out that has not been begun
 	DoPromote       // open the next ring whatever the gate says
 	DoRelease       // end the quarantine of a patch
+	DoReview        // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
 )
 
+// afterwards says whether d makes sense for a rollout that is ending or over.
+func (d Do) afterwards() bool { return d == DoRelease || d == DoReview }
+
 func doNames() enum.Names {
-	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release"}
+	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release",
+		"review"}
 }
 
 // String returns the lower-case name, as used in JSON.

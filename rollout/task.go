@@ -90,6 +90,7 @@ type Task struct {
 // A Content is a set of patches that is installed together, pinned to versions and hashes when the plan is made.
 type Content struct {
 	Patches []Pinned `json:"patches"`
+	Passes  []string `json:"passes,omitempty"` // the freezes of the policy that let all of these patches go on, by name
 }
 
 // A Pinned patch is what a plan keeps of a [patch.Patch]: enough to install, verify and take back exactly that.

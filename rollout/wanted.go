@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/patchflow/patchflow/inventory"
 )
 
 // granted begins what was wanted.
@@ -69,7 +67,9 @@ func (m *Machine) groupOf(d int32) *group {
 	if len(groups) == 1 {
 		return &groups[0]
 	}
-	i, _ := slices.BinarySearchFunc(groups, m.plan.Zone[d], func(g group, z uint16) int { return int(g.zone) - int(z) })
+	i, _ := slices.BinarySearchFunc(groups, m.slot(int(d), max(len(m.plan.Zones), 1)*len(m.passes.lists)), func(g group, s slot) int {
+		return int(g.slot) - int(s)
+	})
 	return &groups[i]
 }
 
@@ -90,7 +90,7 @@ func (g *group) open(now int64) bool {
 func (m *Machine) Wanted(now time.Time, max int) []int32 { return m.wanted(now, max, nil) }
 
 // wanted leaves out devices that are not free; nil means that all are.
-func (m *Machine) wanted(now time.Time, max int, free func(inventory.DeviceID) bool) []int32 {
+func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 {
 	if m.stage == StageUnknown || m.stage.Final() || m.stage == StageEnding {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (m *Machine) wanted(now time.Time, max int, free func(inventory.DeviceID) b
 		if m.full(&m.rings[r], len(wanted), inRing[r]) {
 			return false
 		}
-		if free != nil && !free(m.plan.Devices[d]) {
+		if free != nil && !free(d) {
 			return true
 		}
 		inRing[r]++

@@ -30,7 +30,7 @@ func mayImport(from, to string) bool {
 		return rank >= 0 && rank < i
 	}
 	switch {
-	case within(from, "policy/compliance"):
+	case within(from, "policy/compliance"), within(from, "policy/celpolicy"):
 		return rank >= 0 && rank <= slices.Index(core(), "policy")
 	case within(from, "rollout/runner"):
 		return rank >= 0 || within(to, "rollout/runner")

@@ -27,10 +27,14 @@ type ApproverHarness struct {
 	Broken func(t *testing.T) policy.Approver
 }
 
-// Approver checks a [policy.Approver].
+// Approver checks a [policy.Approver], and a [policy.Panel] if it is one.
 func Approver(t *testing.T, h ApproverHarness) {
 	t.Helper()
-	run(t, approverPromises(), func(t *testing.T) approverFixture {
+	promises := approverPromises()
+	if _, ok := h.New(t).(policy.Panel); ok {
+		promises = append(promises, panelPromises()...)
+	}
+	run(t, promises, func(t *testing.T) approverFixture {
 		f := approverFixture{ApproverHarness: h, approver: h.New(t), request: policy.Request{ID: "q1/pilot", Tenant: "acme", Rollout: "q1",
 			Ring: "pilot", Devices: 12, Patches: []patch.ID{"test:one"}, Digest: "sha256:00aa", By: "ann",
 			At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}}
@@ -64,6 +68,31 @@ func (f approverFixture) approved(t *testing.T) policy.Decision {
 	f.decide(t)
 	f.Approve(t, f.approver, f.request, grace)
 	return f.decide(t)
+}
+
+func (f approverFixture) decisions(t *testing.T) []policy.Decision {
+	t.Helper()
+	ds, err := f.approver.(policy.Panel).Decisions(t.Context(), f.request)
+	require.NoError(t, err)
+	return ds
+}
+
+// two lets two people approve a request that needs two, and returns who they are, as far as the panel tells.
+func (f *approverFixture) two(t *testing.T) []string {
+	t.Helper()
+	f.request.Needs = []policy.Need{{Quorum: 2}}
+	f.decisions(t)
+	need(t, f.Approve != nil, "Approve")
+	f.Approve(t, f.approver, f.request, grace)
+	f.Approve(t, f.approver, f.request, "hans")
+	return people(f.decisions(t))
+}
+
+func people(ds []policy.Decision) (by []string) {
+	for _, d := range ds {
+		by = append(by, d.By)
+	}
+	return by
 }
 
 // counts says whether d gives leave for r.
@@ -138,6 +167,36 @@ func approverPromises() []promise[approverFixture] {
 				require.NoError(t, err)
 				require.True(t, i == 1 || d.Ruling == policy.Pending, "request %d got the answer to another one", i)
 			}
+		}},
+	}
+}
+
+func panelPromises() []promise[approverFixture] {
+	const panel = "Decisions returns all decisions about r so far, in the order in which they came."
+	return []promise[approverFixture]{
+		{"Decisions", "nobody has decided before somebody has answered", panel, func(t *testing.T, f approverFixture) {
+			require.Empty(t, f.decisions(t))
+		}},
+		{"Decisions", "every answer is told, in the order of the answers", panel, func(t *testing.T, f approverFixture) {
+			require.Equal(t, []string{grace, "hans"}, f.two(t))
+		}},
+		{"Decisions", "the same is told again", panel, func(t *testing.T, f approverFixture) {
+			first := f.two(t)
+			require.Equal(t, first, people(f.decisions(t)))
+		}},
+		{"Decisions", "what is told comes to what Decide tells", "Decide then tells what they come to.", func(t *testing.T, f approverFixture) {
+			f.two(t)
+			s := policy.Settle(f.request, f.decisions(t), f.request.At.AddDate(10, 0, 0))
+			require.Equal(t, policy.Approved, s.Ruling, s.String())
+			require.Equal(t, s.Ruling, f.decide(t).Ruling)
+		}},
+		{"Decisions", "an error is no answer", "An error means that they are not known.", func(t *testing.T, f approverFixture) {
+			need(t, f.Broken != nil, "Broken")
+			p, ok := f.Broken(t).(policy.Panel)
+			require.True(t, ok, "the broken approver is a policy.Panel like the other")
+			ds, err := p.Decisions(t.Context(), f.request)
+			require.Error(t, err)
+			require.Empty(t, ds)
 		}},
 	}
 }

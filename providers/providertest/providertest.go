@@ -1,6 +1,6 @@
 // Package providertest checks that a provider keeps the promises of the plug that it implements: [Source], [Enricher],
-// [Inventory], [Approver] and [Deployer] each take a harness, which says how to get at the provider and at the things it
-// works on, and run one subtest for every promise.
+// [Inventory], [Approver], [Deployer] and [Transport] each take a harness, which says how to get at the provider and at the
+// things it works on, and run one subtest for every promise.
 //
 // The promises are the doc comments of the interfaces. A subtest is named as what it checks, and when it fails it prints the
 // sentence that was broken. What cannot be checked is skipped by name, never passed over in silence: abilities that a

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/patchflow/patchflow/policy"
@@ -19,7 +20,7 @@ type Auditor struct {
 	passed  []bool
 	opened  []bool
 	stage   rollout.Stage
-	windows [][]policy.Schedule // by ring and zone
+	windows []map[clock]policy.Schedule // by ring
 	tasks   int
 }
 
@@ -34,6 +35,18 @@ type audited struct {
 	reboots  int
 }
 
+// A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
+type clock struct{ zone, passes string }
+
+// clock returns that of device i.
+func (a *Auditor) clock(i int) clock {
+	c := clock{"UTC", strings.Join(a.plan.Contents[a.plan.Content[i]].Passes, "\n")}
+	if z := int(a.plan.Zone[i]); z < len(a.plan.Zones) {
+		c.zone = a.plan.Zones[z]
+	}
+	return c
+}
+
 // NewAuditor makes the auditor of a plan.
 func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
@@ -43,19 +56,19 @@ func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 		if len(windows) == 0 {
 			windows = p.Policy.Windows
 		}
-		var byZone []policy.Schedule
-		for z := range max(len(p.Zones), 1) {
-			zone := "UTC"
-			if z < len(p.Zones) {
-				zone = p.Zones[z]
+		schedules := make(map[clock]policy.Schedule)
+		for i := p.Rings[r].First; i < p.Rings[r].First+p.Rings[r].Count; i++ {
+			c := a.clock(i)
+			if _, known := schedules[c]; known {
+				continue
 			}
-			s, err := policy.NewSchedule(windows, zone)
+			s, err := p.Policy.Schedule(windows, c.zone, p.Contents[p.Content[i]].Passes...)
 			if err != nil {
 				return nil, err
 			}
-			byZone = append(byZone, s)
+			schedules[c] = s
 		}
-		a.windows = append(a.windows, byZone)
+		a.windows = append(a.windows, schedules)
 	}
 	return a, nil
 }
@@ -188,7 +201,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("installed after it was rolled back")
 		case d.attempts > a.retry.Attempts:
 			return fmt.Errorf("attempt %d of %d", d.attempts, a.retry.Attempts)
-		case !a.windows[r][a.plan.Zone[i]].Open(at):
+		case !a.windows[r][a.clock(int(i))].Open(at):
 			return errors.New("installed outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")

@@ -14,6 +14,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
+	"github.com/patchflow/patchflow/policy/calendar"
 	"github.com/patchflow/patchflow/rollout"
 	"github.com/patchflow/patchflow/rollout/rollouttest"
 )
@@ -104,6 +105,16 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		p := rollout.Pinned{ID: patch.ID(fmt.Sprintf("%s:p%d", id, c)), Reversal: pick(d, patch.ReversalReinstall, patch.ReversalReinstall, patch.ReversalNone),
 			Exploited: pick(d, patch.No, patch.No, patch.Yes), Reboot: pick(d, patch.RebootUnknown, patch.RebootAlways)}
 		in.Contents = append(in.Contents, rollout.Content{Patches: []rollout.Pinned{p}})
+	}
+	if d.chance(30) {
+		from := calendar.WallOf(in.At, time.UTC) + calendar.Wall(3600*d.upTo(100))
+		in.Policy.Freezes = []policy.Freeze{{Name: "freeze", From: from, Until: from + calendar.Wall(3600*(1+d.upTo(100)))}}
+		if d.chance(50) {
+			in.Contents[0].Passes = []string{"freeze"}
+		}
+	}
+	if d.chance(20) {
+		in.Policy.Fit.Work = policy.Duration(1+d.upTo(50)) * policy.Duration(time.Minute)
 	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,

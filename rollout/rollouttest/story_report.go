@@ -142,6 +142,7 @@ func (st *story) decide(c *script.Command) error {
 	if c.Name == "deny" {
 		d.Ruling = policy.Denied
 	}
+	var emergency policy.Emergency
 	request := fmt.Sprintf("%s/%s/approval/1", r.tape.plan.Key, ring)
 	for a := range r.tape.live.Pending() {
 		if ask, ok := a.(rollout.Ask); ok && ask.Request.Ring == ring {
@@ -158,6 +159,21 @@ func (st *story) decide(c *script.Command) error {
 			d.Digest = patch.Digest(value)
 		case "request":
 			request = value
+		case "groups":
+			d.Groups = strings.Split(value, ",")
+		case "rule":
+			d.By, d.Rule = "rule:"+value, value
+		case "expires":
+			in, err := duration(value)
+			d.Expires = st.now.Add(in)
+			return err
+		case "emergency":
+			emergency.Reason = value
+			d.Emergency = &emergency
+		case "review":
+			in, err := duration(value)
+			emergency.ReviewDue = st.now.Add(in)
+			return err
 		default:
 			return fmt.Errorf("unknown option %q", key)
 		}
@@ -179,7 +195,7 @@ func (st *story) command(c *script.Command) error {
 		return err
 	}
 	switch subject := arg(c, 0); k.Do {
-	case rollout.DoPromote, rollout.DoUndoRing:
+	case rollout.DoPromote, rollout.DoUndoRing, rollout.DoReview:
 		k.Ring = subject
 	case rollout.DoSkip, rollout.DoUndoDevice:
 		k.Device = inventory.DeviceID(subject)
@@ -277,6 +293,24 @@ func (st *story) quarantine(c *script.Command) error {
 			line = append(line, "(released by "+q.By+")")
 		}
 		st.out = append(st.out, strings.Join(line, " "))
+	}
+	return nil
+}
+
+func (st *story) reviews(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	for _, v := range r.tape.live.Reviews() {
+		line := fmt.Sprintf("%s: %s by %s, bypassed %s, due %s", v.Ring, v.Reason, v.By, strings.Join(v.Bypassed, "; "), st.day(v.Due))
+		switch {
+		case !v.Closed.IsZero():
+			line += fmt.Sprintf(", closed %s by %s: %s", st.day(v.Closed), v.Reviewer, v.Result)
+		case v.Overdue(st.now):
+			line += ", overdue"
+		}
+		st.out = append(st.out, line)
 	}
 	return nil
 }

@@ -38,10 +38,11 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 	switch c.Name {
 	case "ring":
 		// ring canary devices=ada,bob share=10% rest min=1 approval maxactive=2 window="sat,sun 22:00-04:00 Europe/Oslo; mon 01:00-02:00"
+		//     quorum=2 approvers=hans,group:board valid=3d byrule emergency
 		//     denominator=reached minsuccess=90% maxfailed=10% minsample=3 coverage=80% soak=24h manual timeout=72h on-timeout=fail
 		return true, s.ring(c)
 	case "policy":
-		// policy attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
+		// policy leave=2 (people, for the whole rollout) attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m on-fail=rollout irreversible=yes maxactive=10 window="..." limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
@@ -69,6 +70,8 @@ func number(to *int, value string) error {
 func (s *scene) option(key, value string) error {
 	p := &s.policy
 	switch key {
+	case "leave":
+		return number(&p.Need.Quorum, value)
 	case "attempts":
 		return number(&p.Retry.Attempts, value)
 	case "backoff":
@@ -139,6 +142,7 @@ func (s *scene) ring(c *script.Command) error {
 	}
 	ring := policy.Ring{Rest: c.Flag("rest"), Approval: c.Flag("approval")}
 	ring.Gate.Manual = c.Flag("manual")
+	ring.Need.ByRule, ring.Need.Emergency = c.Flag("byrule"), c.Flag("emergency")
 	ring.Name = arg(c, 0)
 	index := int16(len(s.policy.Rings))
 	g := &ring.Gate
@@ -155,6 +159,12 @@ func (s *scene) ring(c *script.Command) error {
 			return number(&ring.MinDevices, value)
 		case "maxactive":
 			return number(&ring.MaxActive, value)
+		case "quorum":
+			return number(&ring.Need.Quorum, value)
+		case "approvers":
+			ring.Need.Approvers = strings.Split(value, ",")
+		case "valid":
+			return text(&ring.Need.Valid, value)
 		case "window":
 			return windows(&ring.Windows, value)
 		case "denominator":

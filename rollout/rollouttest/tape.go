@@ -186,10 +186,11 @@ type view struct {
 	Tasks        []rollout.Task
 	Explanations []rollout.Explanation
 	Quarantine   []rollout.Quarantine
+	Reviews      []rollout.Review
 }
 
 func viewOf(m *rollout.Machine, at time.Time) view {
-	v := view{Status: m.Status(), Sessions: slices.Collect(m.Sessions()), Quarantine: m.Quarantine()}
+	v := view{Status: m.Status(), Sessions: slices.Collect(m.Sessions()), Quarantine: m.Quarantine(), Reviews: m.Reviews()}
 	// What can be asked with a time must not change anything, whatever the time.
 	m.Wanted(at.AddDate(0, 0, 40), 0)
 	m.Explain(m.Plan().Devices[0], at.AddDate(0, 0, 40))

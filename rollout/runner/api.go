@@ -21,6 +21,9 @@ type PlanRequest struct {
 	Policy policy.Policy
 	By     string // who asks for the rollout; the same person cannot approve it
 	Salt   string // as in [rollout.PlanInput]
+
+	// FirstSeen tells when a device was first seen to miss a patch, as in [rollout.ScopeConfig]. nil knows of none.
+	FirstSeen func(d *inventory.Device, x patch.ID) time.Time
 }
 
 // A Proposal is a plan and what it was made from.
@@ -57,7 +60,7 @@ func (r *Runner) Plan(ctx context.Context, q PlanRequest) (Proposal, error) {
 		return fail(err)
 	}
 	scope, err := rollout.NewScope(rollout.ScopeConfig{Key: q.Key, Policy: q.Policy, Catalog: catalog, By: q.By,
-		At: r.clock.Now().UTC(), Salt: q.Salt, Quarantine: quarantine})
+		At: r.clock.Now().UTC(), Salt: q.Salt, Quarantine: quarantine, FirstSeen: q.FirstSeen})
 	if err != nil {
 		return fail(err)
 	}
@@ -237,10 +240,14 @@ func (r *Runner) Status(ctx context.Context, k rollout.Key) (s rollout.Status, d
 // Explain returns everything that a device of a rollout waits for.
 func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceID) (x rollout.Explanation, err error) {
 	open := false
+	agenda := rollout.Agenda{Hold: r.cfg.Hold}
 	err = r.view(ctx, k, func(m *rollout.Machine) {
 		x = m.Explain(d, r.clock.Now())
 		i, ok := m.Plan().Find(d)
 		open = ok && m.Device(i).Outcome == rollout.Unsettled
+		if why, held := agenda.ExplainHold(m, d, r.clock.Now()); held {
+			x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m rollout.Message) bool { return m.Code == "wait-turn" }), why)
+		}
 	})
 	o, owned := r.owner(k)
 	if err != nil || !open || !owned {
@@ -345,6 +352,13 @@ func (r *Runner) Requests(ctx context.Context, k rollout.Key) (qs []policy.Reque
 		}
 	})
 	return qs, err
+}
+
+// Reviews returns the reviews of a rollout that are due because a ring was approved in an emergency, and those that were
+// closed. It answers for rollouts that are over, too.
+func (r *Runner) Reviews(ctx context.Context, k rollout.Key) (all []rollout.Review, err error) {
+	err = r.view(ctx, k, func(m *rollout.Machine) { all = m.Reviews() })
+	return all, err
 }
 
 // Report brings a report about a task that was not asked for: from a webhook, a queue, or an agent. It returns when the

@@ -152,6 +152,14 @@ func settings() map[string]setting {
 			at := func(f *memory.Fleet, _ time.Duration) any { return most(sessions(t, f)) }
 			return played(t, nothing, at), played(t, func(c *runner.Config) { c.Limit = 3 }, at)
 		},
+		"Hold": func(t *testing.T) (any, any) {
+			return played(t, nothing, took), played(t, func(c *runner.Config) {
+				until := time.Now().Add(3 * time.Hour)
+				c.Hold = func(_ inventory.Tenant, _ inventory.DeviceID, _ *rollout.Content, now time.Time) (policy.Reason, bool) {
+					return policy.Reason{}, now.Before(until)
+				}
+			}, took)
+		},
 		"Name": func(t *testing.T) (any, any) {
 			by := func(name string) (by any) {
 				synctest.Test(t, func(t *testing.T) {

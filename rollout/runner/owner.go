@@ -464,6 +464,9 @@ func (o *owner) wait(ctx context.Context, tokens int) int {
 	next, timed := o.m.Next()
 	waitsForOthers := o.m.Waits()
 	o.mu.Unlock()
+	o.tenant.mu.Lock()
+	waitsForOthers = waitsForOthers || o.tenant.agenda.KeptBack(o.key)
+	o.tenant.mu.Unlock()
 	now := o.r.clock.Now()
 	if waitsForOthers {
 		if !o.nextPoll.After(now) {

@@ -35,6 +35,9 @@ type Config struct {
 	CallTimeout time.Duration
 	// Limit is how many devices of one tenant are worked on at once, in all its rollouts together. 0 means no limit.
 	Limit int
+	// Hold keeps installations back that known issues of the moment are about: see [rollout.Agenda]. It is called often and
+	// must not block; while it keeps something back, that is asked about again every Poll. nil keeps nothing back.
+	Hold func(t inventory.Tenant, d inventory.DeviceID, c *rollout.Content, now time.Time) (policy.Reason, bool)
 
 	// Name tells owners of one journal apart, in the events that say who took a rollout over. "" means "runner".
 	Name string
@@ -229,7 +232,7 @@ func (r *Runner) letLoose(owners []*owner) {
 		root := o.key.Tenant.Root()
 		t := r.tenants[root]
 		if t == nil {
-			t = &tenant{agenda: rollout.Agenda{Limit: r.cfg.Limit}, owners: make(map[rollout.Key]*owner)}
+			t = &tenant{agenda: rollout.Agenda{Limit: r.cfg.Limit, Hold: r.cfg.Hold}, owners: make(map[rollout.Key]*owner)}
 			r.tenants[root] = t
 		}
 		o.tenant = t

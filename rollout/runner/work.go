@@ -126,18 +126,30 @@ func (r *Runner) ask(ctx context.Context, j job) {
 		j.owner.calledBack(j)
 		return
 	}
-	var d policy.Decision
-	err := r.guard(ctx, func() (err error) { d, err = r.cfg.Approver.Decide(ctx, q); return err })
+	var ds []policy.Decision
+	err := r.guard(ctx, func() (err error) { ds, err = decisions(ctx, r.cfg.Approver, q); return err })
 	j.owner.calledBack(j)
 	if err != nil {
 		r.log.WarnContext(ctx, "approver has no answer", "rollout", j.owner.key.String(), "request", q.ID, "error", err)
 		return
 	}
-	if d.Ruling != policy.Pending {
+	for _, d := range ds {
+		if d.Ruling == policy.Pending {
+			continue
+		}
 		j.owner.put(item{signal: func(at int64) rollout.Signal {
 			return rollout.Decided{At: unix(at), Request: q.ID, Decision: d}
 		}})
 	}
+}
+
+// decisions asks an approver for what has been decided about q: for all of it, if it keeps several people apart.
+func decisions(ctx context.Context, a policy.Approver, q policy.Request) ([]policy.Decision, error) {
+	if p, ok := a.(policy.Panel); ok {
+		return p.Decisions(ctx, q)
+	}
+	d, err := a.Decide(ctx, q)
+	return []policy.Decision{d}, err
 }
 
 // check refuses a plan that needs an ability which the deployer of some device lacks.

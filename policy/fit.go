@@ -1,0 +1,30 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// Fit says how much of an opening work needs, so that it is done before the opening ends: work begins only while more than
+// that is left. The zero Fit asks for nothing.
+type Fit struct {
+	Work   Duration `json:"work,omitempty" yaml:"work,omitempty"`     // the longest that the work on one device takes
+	Reboot Duration `json:"reboot,omitempty" yaml:"reboot,omitempty"` // kept back for a restart, if the policy restarts devices at all
+}
+
+// String returns f on one line: "1h, and 20m for a restart".
+func (f Fit) String() string {
+	if f.Reboot == 0 {
+		return f.Work.String()
+	}
+	return fmt.Sprintf("%s, and %s for a restart", f.Work, f.Reboot)
+}
+
+// seconds returns how much of an opening must be left, in whole seconds.
+func (f Fit) seconds(m RebootMode) int64 {
+	need := f.Work
+	if m != RebootNever {
+		need += f.Reboot
+	}
+	return int64((need.Std() + time.Second - 1) / time.Second)
+}

@@ -1,0 +1,166 @@
+package policy
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/calendar"
+)
+
+// sound is a policy that nothing is said against, for 1,200 devices.
+func sound() (Policy, LintFacts) {
+	p := Policy{
+		Name:  "p",
+		Rules: []Rule{{Name: "wait", Match: Match{All: true}, Verdict: Defer, For: day}, {Name: "yes", Match: Match{All: true}, Verdict: Approve}},
+		Rings: []Ring{{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: Gate{Soak: day}},
+			{Name: "pilot", Share: 1000, Gate: Gate{Soak: 2 * day}}, {Name: "broad", Rest: true}},
+		Windows:   []Window{{Start: 22 * 60, End: 6 * 60, Zone: "Europe/Berlin"}},
+		Deadlines: []Deadline{{Name: "fortnight", Match: Match{All: true}, Within: 14 * day, Reserve: 7 * day}},
+		Rollback:  Rollback{On: FailRollsBackRing},
+	}
+	return p, LintFacts{Now: released(), Zones: []string{"Europe/Berlin"}, Rings: []int{100, 110, 990},
+		Patches: []*patch.Patch{{ID: "x:1", Classification: patch.ClassSecurity, Reboot: patch.RebootAlways, Reversal: patch.ReversalNone}}}
+}
+
+func TestWhatIsUnwise(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(p *Policy, f *LintFacts)
+		want   []string
+	}{
+		{"nothing", func(*Policy, *LintFacts) {}, nil},
+		{"nothing in a policy that installs nothing", func(p *Policy, f *LintFacts) { p.Rules = p.Rules[:1]; p.Rollback = Rollback{} }, nil},
+		{"nothing in a policy without rings", func(p *Policy, f *LintFacts) { p.Rings, p.Rollback = nil, Rollback{} }, nil},
+		{"no test ring, and a patch that restarts", func(p *Policy, f *LintFacts) { p.Rings, f.Rings, p.MaxActive = p.Rings[2:], []int{1200}, 10 },
+			[]string{`rings: no small ring comes first, and patch x:1 of high impact would be installed`}},
+		{"no test ring, and several of them", func(p *Policy, f *LintFacts) {
+			p.Rings, f.Rings, p.MaxActive = p.Rings[2:], []int{1200}, 10
+			f.Patches = append(f.Patches, &patch.Patch{ID: "a:9", Classification: patch.ClassRollup, Reboot: patch.RebootAlways},
+				&patch.Patch{ID: "a:8", Classification: patch.ClassFeature}, &patch.Patch{ID: "a:7", Classification: patch.ClassSecurity})
+		}, []string{`rings: no small ring comes first, and 2 patches such as a:9 of high impact would be installed`}},
+		{"no test ring, and nothing of high impact", func(p *Policy, f *LintFacts) {
+			p.Rings, f.Rings, p.MaxActive, f.Patches = p.Rings[2:], []int{1200}, 10, nil
+		}, nil},
+		{"no test ring, and a rule for drivers", func(p *Policy, f *LintFacts) {
+			p.Rings, f.Rings, p.MaxActive, f.Patches = p.Rings[2:], []int{1200}, 10, nil
+			p.Rules[1] = Rule{Name: "drivers", Match: Match{Classifications: []patch.Classification{patch.ClassDriver}, MinAge: day}, Verdict: RequireApproval}
+		}, []string{`rings: no small ring comes first, and rule "drivers" lets feature updates, drivers or firmware in`}},
+		{"a test ring with most devices", func(p *Policy, f *LintFacts) { f.Rings = []int{700, 100, 400} },
+			[]string{`rings: no small ring comes first, and patch x:1 of high impact would be installed`}},
+		{"a test ring that has everyone by its selector", func(p *Policy, f *LintFacts) { f.Rings, p.Rings[0].Devices = nil, inventory.All() },
+			[]string{`rings: no small ring comes first, and patch x:1 of high impact would be installed`}},
+		{"a test ring that is empty", func(p *Policy, f *LintFacts) { f.Rings = []int{0, 700, 500} },
+			[]string{`rings: no small ring comes first, and patch x:1 of high impact would be installed`}},
+		{"no rollback", func(p *Policy, f *LintFacts) { p.Rollback.On = FailHolds },
+			[]string{`rollback: what fails is not taken back, and there is no backup: roll back, or set acknowledged`}},
+		{"no rollback, but a backup", func(p *Policy, f *LintFacts) { p.Rollback.On, f.Backup = FailHolds, true }, nil},
+		{"no rollback, acknowledged", func(p *Policy, f *LintFacts) { p.Rollback = Rollback{Acknowledged: true} }, nil},
+		{"what cannot be taken back is let in", func(p *Policy, f *LintFacts) { p.Rollback.Irreversible = true },
+			[]string{`rollback: patch x:1 cannot be taken back, and there is no backup: set acknowledged if that is accepted`}},
+		{"what cannot be taken back is let in, and there is none", func(p *Policy, f *LintFacts) {
+			p.Rollback.Irreversible, f.Patches[0].Reversal = true, patch.ReversalUninstall
+		}, nil},
+		{"rings too small to show anything", func(p *Policy, f *LintFacts) { f.Rings = []int{5, 58, 10} },
+			[]string{`rings[0]: ring "test" has 5 devices; to show a failure rate of 5% with a confidence of 95% takes 59`,
+				`rings[1]: ring "pilot" has 58 devices; to show a failure rate of 5% with a confidence of 95% takes 59`}},
+		{"rings large enough for what is asked", func(p *Policy, f *LintFacts) { f.Rings, f.FailureRate, f.Confidence = []int{5, 5, 10}, 5000, 9000 }, nil},
+		{"rings too small for more", func(p *Policy, f *LintFacts) { f.FailureRate, f.Confidence = 200, 9000 },
+			[]string{`rings[0]: ring "test" has 100 devices; to show a failure rate of 2% with a confidence of 90% takes 114`,
+				`rings[1]: ring "pilot" has 110 devices; to show a failure rate of 2% with a confidence of 90% takes 114`}},
+		{"a confidence that nothing gives", func(p *Policy, f *LintFacts) { f.Confidence = whole }, nil},
+		{"a monthly window and a week", func(p *Policy, f *LintFacts) {
+			tuesday, err := calendar.Parse("2nd tue")
+			require.NoError(t, err)
+			p.Windows = []Window{{On: tuesday, Start: 22 * 60, End: 23 * 60, Zone: "UTC"}}
+			p.Rings, f.Rings, p.MaxActive, f.Patches = p.Rings[2:], []int{1200}, 10, nil
+			p.Deadlines[0].Within = 7 * day
+		}, []string{`deadlines[0]: deadline "fortnight" cannot be met: what is wanted at 2026-06-09 23:00 UTC begins no sooner than 2026-07-14 22:00 UTC in ring "broad", in zone Europe/Berlin, 34d23h later, and there are 7d`}},
+		{"soaks longer than the deadline", func(p *Policy, f *LintFacts) {
+			p.Windows, p.Deadlines[0].Within, p.Deadlines[0].Reserve = nil, 3*day-1, 0
+			p.Rules = p.Rules[1:]
+		}, []string{`deadlines[0]: deadline "fortnight" cannot be met: what is wanted at 2026-05-01 10:00 UTC begins no sooner than 2026-05-04 10:00 UTC in ring "broad", in zone Europe/Berlin, 3d later, and there are 2d23h59m59.999999999s`}},
+		{"soaks as long as the deadline", func(p *Policy, f *LintFacts) {
+			p.Windows, p.Deadlines[0].Within, p.Deadlines[0].Reserve = nil, 3*day, 0
+			p.Rules = p.Rules[1:]
+		}, nil},
+		{"the soak of an empty ring does not count", func(p *Policy, f *LintFacts) {
+			p.Windows, p.Deadlines[0].Within, p.Deadlines[0].Reserve = nil, 2*day, 0
+			p.Rules, f.Rings = p.Rules[1:], []int{0, 500, 700}
+			f.Patches = nil
+		}, nil},
+		{"a yearly freeze", func(p *Policy, f *LintFacts) {
+			p.Freezes = []Freeze{{Name: "peak", From: wall(t, "2026-11-20"), Until: wall(t, "2027-01-10"), Zone: "UTC"}}
+		}, []string{`deadlines[0]: deadline "fortnight" cannot be met: what is wanted at 2026-11-20 00:00 UTC begins no sooner than 2027-01-13 00:00 UTC in ring "broad", in zone Europe/Berlin, 54d later, and there are 14d`}},
+		{"a deferral that leaves too little", func(p *Policy, f *LintFacts) {
+			p.Windows, p.Deadlines[0].Reserve, p.Rules[0].For = nil, day, 13*day
+		}, []string{`deadlines[0]: a deferral leaves too little before deadline "fortnight": what is wanted at 2026-05-01 10:00 UTC begins no sooner than 2026-05-04 10:00 UTC in ring "broad", in zone Europe/Berlin, 3d later, and there are 1d`}},
+		{"a deferral that leaves enough", func(p *Policy, f *LintFacts) {
+			p.Windows, p.Deadlines[0].Reserve, p.Rules[0].For = nil, day, 11*day
+		}, nil},
+		{"what is due now has no length to break", func(p *Policy, f *LintFacts) {
+			p.Deadlines = []Deadline{{Name: "kev", Match: Match{Exploited: true}, Now: true}}
+		}, nil},
+		{"everything at once", func(p *Policy, f *LintFacts) { p.Rings, f.Rings, f.Patches = p.Rings[2:], []int{1200}, nil },
+			[]string{`rings[0]: ring "broad" takes every device at once: add rings, or set maxActive`}},
+		{"one ring with a limit", func(p *Policy, f *LintFacts) {
+			p.Rings, f.Rings, f.Patches = p.Rings[2:], []int{1200}, nil
+			p.Rings[0].MaxActive = 50
+		}, nil},
+		{"one device at once", func(p *Policy, f *LintFacts) { p.Rings, f.Rings, f.Patches = p.Rings[2:], []int{1}, nil }, nil},
+		{"a zone that there is not", func(p *Policy, f *LintFacts) { p.Windows[0].Zone, f.Zones = "", []string{"UTC", "Mars/Olympus"} },
+			[]string{`windows: devices in zone "Mars/Olympus" have no schedule`}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p, f := sound()
+			row.change(&p, &f)
+			require.NoError(t, p.Validate())
+			warnings := Lint(&p, f)
+			var got []string
+			for _, w := range warnings {
+				got = append(got, w.String())
+			}
+			require.Equal(t, row.want, got)
+			text, err := json.Marshal(warnings)
+			require.NoError(t, err)
+			var back []Warning
+			require.NoError(t, json.Unmarshal(text, &back))
+			require.Empty(t, cmp.Diff(warnings, back), "a warning is plain data")
+		})
+	}
+	require.Equal(t, ": no warning", Warning{}.String())
+}
+
+func wall(t *testing.T, text string) (w calendar.Wall) {
+	t.Helper()
+	require.NoError(t, w.UnmarshalText([]byte(text)))
+	return w
+}
+
+// What the search finds by trying the ends of openings is what trying every quarter of an hour finds.
+func TestTheLongestWaitIsTheLongest(t *testing.T) {
+	berlin := "Europe/Berlin"
+	for name, rings := range map[string][]Ring{
+		"one ring":         {{Name: "a", Rest: true}},
+		"a soak":           {{Name: "a", Share: 10, Gate: Gate{Soak: 30 * Duration(time.Hour)}}, {Name: "b", Rest: true}},
+		"windows of rings": {{Name: "a", Share: 10, Windows: []Window{{Start: 8 * 60, End: 12 * 60}}, Gate: Gate{Soak: day}}, {Name: "b", Share: 20, Gate: Gate{Soak: 1}}, {Name: "c", Rest: true, Windows: []Window{{Days: DaysOf(time.Sunday), Start: 60, End: 120}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Policy{Rings: rings, Windows: []Window{{Days: DaysOf(time.Tuesday, time.Friday), Start: 22 * 60, End: 4 * 60}}}
+			now := released()
+			worst, err := p.longestWait(nil, berlin, now)
+			require.NoError(t, err)
+			steps, err := p.steps(nil, berlin)
+			require.NoError(t, err)
+			require.Equal(t, worst.until, reach(steps, worst.from))
+			for at := now; at.Before(now.Add(lookahead)); at = at.Add(15 * time.Minute) {
+				require.LessOrEqual(t, reach(steps, at).Sub(at), worst.length(), at)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/inventory"
+)
+
+// Every field of a policy document has a test that shows that it changes behaviour. The fields are enumerated by reflection:
+// one that is new fails here until its test is named. What package rollout obeys is shown by its own table of settings,
+// which is read here.
+func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
+	shown := map[string]string{
+		"Policy.Name": "TestAnExplanationTellsAll", "Policy.Rules": "TestWhichRuleDecides", "Policy.Rings": "TestWhatIsUnwise",
+		"Policy.Windows": "rollout", "Policy.Freezes": "TestWindowsLessFreezes", "Policy.Fit": "TestWorkMustFit", "Policy.MaxActive": "rollout",
+		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "",
+		"Policy.Deadlines": "TestWhenAPatchIsDue", "Policy.Exceptions": "TestWhatAnExceptionLeavesOut", "Policy.Holds": "TestWhatAHoldKeepsBack",
+
+		"Rule.Name": "TestWhichRuleDecides", "Rule.Match": "TestEveryConditionOfAMatchNarrowsIt", "Rule.Verdict": "TestWhichRuleDecides",
+		"Rule.For": "TestWhichRuleDecides", "Rule.Reason": "TestReasonsTellWhatWasAboutIt", "Rule.Approvers": "TestWhoseApprovalIsRequired",
+		"Rule.Quorum": "TestWhoseApprovalIsRequired",
+
+		"Deadline.Name": "TestWhenAPatchIsDue", "Deadline.Match": "TestWhenAPatchIsDue", "Deadline.Now": "TestADeferralCannotBreakADeadline",
+		"Deadline.Within": "TestWhenAPatchIsDue", "Deadline.From": "TestWhenAPatchIsDue", "Deadline.Reserve": "TestADeferralCannotBreakADeadline",
+
+		"Exception.ID": "TestWhatAnExceptionLeavesOut", "Exception.Patches": "TestWhatAnExceptionLeavesOut", "Exception.CVEs": "TestWhatAnExceptionLeavesOut",
+		"Exception.Devices": "TestWhatAnExceptionLeavesOut", "Exception.Reason": "TestWhatAnExceptionLeavesOut", "Exception.Granted": "TestWhatAnExceptionLeavesOut",
+		"Exception.Expires": "TestWhatAnExceptionLeavesOut", "Exception.Revoked": "TestWhatAnExceptionLeavesOut", "Exception.Controls": "TestWhatAnExceptionLeavesOut",
+		"Exception.Owner": "TestValidateNamesTheFieldOfAnException", "Exception.Approver": "TestValidateNamesTheFieldOfAnException",
+
+		"KnownIssue.ID": "TestWhatAHoldKeepsBack", "KnownIssue.Match": "TestWhatAHoldKeepsBack", "KnownIssue.Message": "TestWhatAHoldKeepsBack",
+		"KnownIssue.URL": "TestWhatAHoldKeepsBack", "KnownIssue.FixedIn": "TestWhatAHoldKeepsBack", "KnownIssue.Expires": "TestWhatAHoldKeepsBack",
+		"KnownIssue.FailClosed": "TestWhatAHoldKeepsBack",
+
+		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Ring.Need": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
+	}
+	// Types all of whose fields one test, or the table of package rollout, is about.
+	whole := map[string]string{
+		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout",
+		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle",
+	}
+	tests := make(map[string]bool)
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(text, -1) {
+			tests[string(m[1])] = true
+		}
+	}
+	table, err := os.ReadFile("../rollout/settings_test.go")
+	require.NoError(t, err)
+
+	seen := make(map[reflect.Type]bool)
+	var visit func(typ reflect.Type)
+	visit = func(typ reflect.Type) {
+		if typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || seen[typ] || typ.PkgPath() != reflect.TypeFor[Policy]().PkgPath() || typ == reflect.TypeFor[inventory.Selector]() {
+			return
+		}
+		seen[typ] = true
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name := typ.Name() + "." + f.Name
+			by, ok := shown[name]
+			if !ok {
+				by, ok = whole[typ.Name()]
+			}
+			switch {
+			case !ok:
+				t.Errorf("no test is named here that shows what %s does", name)
+			case by == "": // a part, whose own fields are visited
+			case by == "rollout":
+				require.Contains(t, string(table), `"`+strings.TrimPrefix(name, "Policy.")+`"`, "the table of package rollout")
+			default:
+				require.True(t, tests[by], "%s: there is no test %s", name, by)
+			}
+			visit(f.Type)
+		}
+	}
+	visit(reflect.TypeFor[Policy]())
+	require.Greater(t, len(seen), 10)
+	for name := range shown {
+		typ, field, _ := strings.Cut(name, ".")
+		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(seen)), func(s reflect.Type) bool {
+			_, ok := s.FieldByName(field)
+			return ok && s.Name() == typ
+		}), "%s is listed here, and is no setting", name)
+	}
+}
