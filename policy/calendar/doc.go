@@ -5,6 +5,7 @@
 // freezes of it. A [Rule] is a whole recurrence rule with times of day, and [Wall.In] says at which instant the clock of
 // a zone shows a time, also where that clock is changed.
 //
-// Nothing here walks from the start of a rule to the day asked for: the week, month or year of that day is computed. The
-// package does no I/O, and looks at no zone database: zones come as arguments.
+// Nothing here walks from the start of a rule to the day asked for: the week, month or year of that day is computed, and where
+// a rule with COUNT ends is counted once, period by period, when the rule is read. The package does no I/O, and looks at no
+// zone database: zones come as arguments.
 package calendar

@@ -18,12 +18,16 @@ type literal struct {
 // A checker makes typed expressions of what a reader found, and gathers what is wrong with them.
 type checker struct {
 	faults
-	quantified bool // within "any advisory (...)"
+	fields     *dictionary // made with the first comparison
+	quantified bool        // within "any advisory (...)"
 }
 
 // test makes a comparison. After a fault it returns something that holds its place.
 func (c *checker) test(name literal, o op, opAt place, values []literal) Expr {
-	f, _, ok := find(name.text)
+	if c.fields == nil {
+		c.fields = newDictionary()
+	}
+	f, _, ok := c.fields.find(name.text)
 	if !ok {
 		c.unknown(name)
 		return Expr{op: opFalse}
@@ -35,7 +39,7 @@ func (c *checker) test(name literal, o op, opAt place, values []literal) Expr {
 		c.add(opAt, "%s", wrongOp(&f, name.text, o))
 		return Expr{op: opFalse}
 	}
-	e := Expr{op: o, field: name.text}
+	e := Expr{op: o, field: name.text, of: f.of, kind: f.kind}
 	if want := o != opIs && o != opExists; !want && len(values) > 0 {
 		c.add(values[0].at, "%s stands alone: want no value", clip(name.text))
 	} else if want && len(values) == 0 {

@@ -13,25 +13,33 @@ import (
 // A Predicate is an [Expr] made ready to be evaluated often. It is immutable and safe for concurrent use. The zero
 // Predicate holds for nothing, as the zero Expr does.
 type Predicate struct {
-	expr Expr
-	eval evaluator
+	expr  Expr
+	needs Needs
+	eval  evaluator
+	full  evaluator // the same for facts that have all that is needed
 }
 
 // An evaluator is an expression as a function.
 type evaluator func(f facts) patch.Tri
 
 // Compile makes e ready to be evaluated.
-func Compile(e Expr) *Predicate { return &Predicate{e, compile(e)} }
+func Compile(e Expr) *Predicate {
+	fields := newDictionary()
+	return &Predicate{e, e.Needs(), compiler{fields: fields}.compile(e), compiler{fields, true}.compile(e)}
+}
 
 // Expr returns what p was compiled from.
 func (p *Predicate) Expr() Expr { return p.expr }
 
 // Eval says whether p holds for f: yes, no, or unknown if that depends on something that is not known. It allocates nothing.
 func (p *Predicate) Eval(f Facts) patch.Tri {
-	if p.eval == nil {
+	switch {
+	case p.eval == nil:
 		return patch.No
+	case p.needs.Patch && f.Patch == nil, p.needs.Device && f.Device == nil, p.needs.Finding && f.Finding == nil:
+		return p.eval(facts{Facts: f})
 	}
-	return p.eval(facts{Facts: f})
+	return p.full(facts{Facts: f})
 }
 
 // Matches says whether p is known to hold for f. It is what a rule asks that lets something happen.
@@ -48,11 +56,10 @@ type Needs struct {
 // Needs returns what e asks for.
 func (e Expr) Needs() (n Needs) {
 	if e.op >= opIs {
-		f, _, _ := find(e.field)
-		n.Patch = f.of == ofPatch || f.of == ofAdvisory
-		n.Device = f.of == ofDevice
-		n.Finding = f.of == ofFinding
-		n.Now = f.kind == kindAge && e.op != opExists
+		n.Patch = e.of == ofPatch || e.of == ofAdvisory
+		n.Device = e.of == ofDevice
+		n.Finding = e.of == ofFinding
+		n.Now = e.kind == kindAge && e.op != opExists
 	}
 	if e.op == opAdvisory {
 		n.Patch = true
@@ -64,29 +71,35 @@ func (e Expr) Needs() (n Needs) {
 	return n
 }
 
-func compile(e Expr) evaluator {
+// A compiler makes functions of expressions. They look for what is missing, unless full says that nothing is.
+type compiler struct {
+	fields *dictionary
+	full   bool
+}
+
+func (c compiler) compile(e Expr) evaluator {
 	switch e.op {
 	case opTrue:
 		return func(facts) patch.Tri { return patch.Yes }
 	case opNone, opFalse:
 		return func(facts) patch.Tri { return patch.No }
 	case opNot:
-		arg := compile(e.args[0])
+		arg := c.compile(e.args[0])
 		return func(f facts) patch.Tri { return not(arg(f)) }
 	case opAll:
-		return conjunction(compileAll(e.args))
+		return conjunction(c.all(e.args))
 	case opAny:
-		return disjunction(compileAll(e.args))
+		return disjunction(c.all(e.args))
 	case opAdvisory:
-		return anyAdvisory(compile(e.args[0]), patch.Unknown)
+		return anyAdvisory(c.compile(e.args[0]), patch.Unknown)
 	}
-	return comparison(e)
+	return c.comparison(e)
 }
 
-func compileAll(args []Expr) []evaluator {
+func (c compiler) all(args []Expr) []evaluator {
 	all := make([]evaluator, len(args))
 	for i, a := range args {
-		all[i] = compile(a)
+		all[i] = c.compile(a)
 	}
 	return all
 }
@@ -145,17 +158,18 @@ func anyAdvisory(one evaluator, none patch.Tri) evaluator {
 }
 
 // comparison compiles what is about one field. The functions that it calls are only called with what the field belongs to.
-func comparison(e Expr) evaluator {
-	f, key, _ := find(e.field)
-	if f.name == "label.KEY" {
-		f.text = func(f facts) string { return f.Device.Labels[key] }
-	}
+func (c compiler) comparison(e Expr) evaluator {
+	f, key, _ := c.fields.find(e.field)
 	var test evaluator
 	switch f.kind {
 	case kindTruth:
 		test = f.truths(e)
 	case kindText, kindTenant:
-		test = f.texts(e, key)
+		if key != "" {
+			test = labels(e, key)
+		} else {
+			test = f.texts(e)
+		}
 	case kindRelease:
 		test = f.releases(e)
 	case kindWord, kindLevel:
@@ -169,22 +183,24 @@ func comparison(e Expr) evaluator {
 	default:
 		test = f.lists(e)
 	}
-	switch f.of {
-	case ofDevice:
+	switch {
+	case c.full && f.of != ofAdvisory:
+		return test
+	case f.of == ofDevice:
 		return func(f facts) patch.Tri {
 			if f.Device == nil {
 				return patch.Unknown
 			}
 			return test(f)
 		}
-	case ofFinding:
+	case f.of == ofFinding:
 		return func(f facts) patch.Tri {
 			if f.Finding == nil {
 				return patch.Unknown
 			}
 			return test(f)
 		}
-	case ofAdvisory:
+	case f.of == ofAdvisory:
 		none := patch.Unknown
 		if e.op == opExists {
 			none = patch.No
@@ -221,7 +237,7 @@ func (f *field) words(e Expr) evaluator {
 	var mask uint64 // the values for which it holds
 	for v := range len(f.allWords()) + 1 {
 		for _, want := range e.values {
-			if e.op.holds(cmp.Compare(v, int(want.num))) {
+			if e.op.orders().has(cmp.Compare(v, int(want.num))) == patch.Yes {
 				mask |= 1 << v
 			}
 		}
@@ -240,13 +256,13 @@ func (f *field) numbers(e Expr) evaluator {
 	if e.op == opExists {
 		return func(f facts) patch.Tri { return patch.TriOf(num(f) != 0) }
 	}
-	o, want := e.op, e.values[0].num
+	orders, want := e.op.orders(), e.values[0].num
 	return func(f facts) patch.Tri {
 		n := num(f)
 		if n == 0 {
 			return patch.Unknown
 		}
-		return patch.TriOf(o.holds(cmp.Compare(n, want)))
+		return orders.has(cmp.Compare(n, want))
 	}
 }
 
@@ -255,32 +271,53 @@ func (f *field) ages(e Expr) evaluator {
 	if e.op == opExists {
 		return func(f facts) patch.Tri { return patch.TriOf(!since(f).IsZero()) }
 	}
-	o, want := e.op, time.Duration(e.values[0].span)
+	orders, want := e.op.orders(), time.Duration(e.values[0].span)
 	return func(f facts) patch.Tri {
 		t := since(f)
 		if t.IsZero() || f.Now.IsZero() {
 			return patch.Unknown
 		}
-		return patch.TriOf(o.holds(cmp.Compare(f.Now.Sub(t), want)))
+		return orders.has(f.Now.Compare(t.Add(want)))
 	}
 }
 
-func (f *field) texts(e Expr, key string) evaluator {
+func (f *field) texts(e Expr) evaluator {
 	text, tenant := f.text, f.kind == kindTenant
-	known := func(f facts, s string) bool { return s != "" || tenant }
-	if f.name == "label.KEY" { // an empty value is one
-		known = func(f facts, s string) bool {
-			_, ok := f.Device.Labels[key]
-			return ok
-		}
-	}
 	if e.op == opExists {
-		return func(f facts) patch.Tri { return patch.TriOf(known(f, text(f))) }
+		return func(f facts) patch.Tri { return patch.TriOf(tenant || text(f) != "") }
 	}
 	test, negate := e.matcher(tenant), e.op == opUnequal
+	if len(e.values) == 1 && !tenant && (e.op == opEqual || e.op == opUnequal) { // most of them: a call less
+		want := e.values[0].text
+		return func(f facts) patch.Tri {
+			s := text(f)
+			if s == "" {
+				return patch.Unknown
+			}
+			return patch.TriOf((s == want) != negate)
+		}
+	}
 	return func(f facts) patch.Tri {
 		s := text(f)
-		if s == "" && !known(f, s) {
+		if s == "" && !tenant {
+			return patch.Unknown
+		}
+		return patch.TriOf(test(s) != negate)
+	}
+}
+
+// labels compiles what is about the label key. Its empty value is a value.
+func labels(e Expr, key string) evaluator {
+	if e.op == opExists {
+		return func(f facts) patch.Tri {
+			_, ok := f.Device.Labels[key]
+			return patch.TriOf(ok)
+		}
+	}
+	test, negate := e.matcher(false), e.op == opUnequal
+	return func(f facts) patch.Tri {
+		s, ok := f.Device.Labels[key]
+		if !ok {
 			return patch.Unknown
 		}
 		return patch.TriOf(test(s) != negate)
@@ -292,12 +329,12 @@ func (f *field) releases(e Expr) evaluator {
 	if e.op == opExists {
 		return func(f facts) patch.Tri { return patch.TriOf(text(f) != "") }
 	}
-	o := e.op
+	o, orders := e.op, e.op.orders()
 	one := func(s, want string) patch.Tri {
 		order, known, differ := release(s, want)
 		switch {
 		case known:
-			return patch.TriOf(o.holds(order))
+			return orders.has(order)
 		case differ && (o == opEqual || o == opIn):
 			return patch.No
 		case differ && o == opUnequal:
@@ -351,13 +388,13 @@ func (f *field) installed(e Expr) evaluator {
 		something := func(version.Version) patch.Tri { return patch.Yes }
 		return func(f facts) patch.Tri { return patch.TriOf(versions(f, something) == patch.Yes) }
 	}
-	o, want := e.op, e.values[0].text
+	orders, want := e.op.orders(), e.values[0].text
 	test := func(v version.Version) patch.Tri {
 		order, err := version.Compare(v, version.Version{Scheme: v.Scheme, Text: want})
 		if err != nil {
 			return patch.Unknown
 		}
-		return patch.TriOf(o.holds(order))
+		return orders.has(sign(order))
 	}
 	return func(f facts) patch.Tri { return versions(f, test) }
 }
@@ -366,6 +403,9 @@ func (f *field) installed(e Expr) evaluator {
 func (e Expr) matcher(tenant bool) func(string) bool {
 	var one func(s, want string) bool
 	switch {
+	case e.op == opPrefix && len(e.values) == 1:
+		want := e.values[0].text
+		return func(s string) bool { return strings.HasPrefix(s, want) }
 	case e.op == opPrefix:
 		one = strings.HasPrefix
 	case e.op == opGlob:

@@ -15,6 +15,8 @@ import (
 type Expr struct {
 	op     op
 	field  string  // as written
+	of     scope   // of the field
+	kind   kind    // of the field
 	values []value // of a comparison, as they stand
 	args   []Expr  // of all, any, not and advisory
 }

@@ -138,14 +138,20 @@ func (k kind) operators() (all []string) {
 	return all
 }
 
+// A dictionary finds fields by name. Making one costs as much as a small expression, so each task makes one for itself.
+type dictionary struct {
+	patch, device []field // as in the table
+}
+
+func newDictionary() *dictionary { return &dictionary{patchFields(), deviceFields()} }
+
 // find returns the field called name, and for a label its key.
-func find(name string) (f field, key string, ok bool) {
+func (d *dictionary) find(name string) (f field, key string, ok bool) {
+	all := d.patch
 	if k, isLabel := strings.CutPrefix(name, "label."); isLabel && k != "" {
-		name, key = "label.KEY", k
-	}
-	all := patchFields()
-	if strings.HasPrefix(name, "device.") || strings.HasPrefix(name, "finding.") || key != "" {
-		all = deviceFields()
+		name, key, all = "label.KEY", k, d.device
+	} else if strings.HasPrefix(name, "device.") || strings.HasPrefix(name, "finding.") {
+		all = d.device
 	}
 	for i := range all {
 		if all[i].name == name {

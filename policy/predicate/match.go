@@ -85,22 +85,28 @@ func within(tenant, t string) bool {
 	return ok && (rest == "" || t != "" && rest[0] == '/')
 }
 
-// holds says whether an order of something known and what it is compared with is what o asks for.
-func (o op) holds(order int) bool {
+// An orders is a set of -1, 0 and 1: the orders of something and what it is compared with for which a comparison holds.
+type orders uint8
+
+// orders returns what o asks for; an equality, unless it is another.
+func (o op) orders() orders {
+	const less, equal, more = 1, 2, 4
 	switch o {
 	case opLess:
-		return order < 0
+		return less
 	case opAtMost:
-		return order <= 0
+		return less | equal
 	case opMore:
-		return order > 0
+		return more
 	case opAtLeast:
-		return order >= 0
+		return equal | more
 	case opUnequal:
-		return order != 0
+		return less | more
 	}
-	return order == 0
+	return equal
 }
+
+func (o orders) has(order int) patch.Tri { return patch.No + patch.Tri(o>>(order+1)&1) }
 
 // not is Kleene's: what is unknown stays so.
 func not(t patch.Tri) patch.Tri {

@@ -46,7 +46,9 @@ type turn struct {
 
 // NewSet makes a set of expressions. They are known by their place in the list.
 func NewSet(exprs ...Expr) *Set {
-	b := setBuilder{set: &Set{}, parts: make(map[string]int), consts: make(map[string]int)}
+	b := setBuilder{
+		set: &Set{}, parts: make(map[string]int), consts: make(map[string]int), compiler: compiler{fields: newDictionary()},
+	}
 	for _, e := range exprs {
 		b.set.rests = append(b.set.rests, b.split(e))
 	}
@@ -57,6 +59,7 @@ func NewSet(exprs ...Expr) *Set {
 func (s *Set) Len() int { return len(s.rests) }
 
 type setBuilder struct {
+	compiler
 	set    *Set
 	parts  map[string]int // by text form
 	consts map[string]int
@@ -103,7 +106,7 @@ func (b *setBuilder) constant(e Expr) rest {
 	if !known {
 		i = len(b.set.consts)
 		b.consts[key] = i
-		b.set.consts = append(b.set.consts, compile(e))
+		b.set.consts = append(b.set.consts, b.compile(e))
 	}
 	return rest{op: restConst, index: i}
 }
@@ -114,7 +117,7 @@ func (b *setBuilder) part(e Expr) rest {
 	if !known {
 		i = len(b.set.parts)
 		b.parts[key] = i
-		b.set.parts = append(b.set.parts, compile(e))
+		b.set.parts = append(b.set.parts, b.compile(e))
 		b.turns(e)
 	}
 	return rest{op: restPart, index: i}
@@ -124,10 +127,8 @@ func (b *setBuilder) turns(e Expr) {
 	for _, a := range e.args {
 		b.turns(a)
 	}
-	if e.op < opLess {
-		return
-	}
-	if f, _, _ := find(e.field); f.kind == kindAge {
+	if e.op >= opLess && e.kind == kindAge {
+		f, _, _ := b.fields.find(e.field)
 		for _, v := range e.values {
 			b.set.turns = append(b.set.turns, turn{f.since, time.Duration(v.span)})
 		}
