@@ -72,7 +72,7 @@ func TestFleetFindsWhatAssessFinds(t *testing.T) {
 
 // assessing measures a fleet against looking at each device by itself.
 func assessing(tb testing.TB) *contest {
-	const count = 1000
+	const count, single = 1000, 100
 	catalog, devices := estate(tb, 30_000, count)
 	newer, err := catalog.With([]patch.Patch{{ID: "osv:new", Packages: []patch.Package{{Ecosystem: "Debian:12", Name: "package-2000", Fixed: deb("2.0-1")}}}})
 	require.NoError(tb, err)
@@ -83,8 +83,8 @@ func assessing(tb testing.TB) *contest {
 	return &contest{
 		name: "1,000 devices of 1,000 packages against 30,000 advisories",
 		sides: []side{
-			{name: "Assess each", per: count, run: func() {
-				for i := range devices {
+			{name: "Assess each", per: single, run: func() {
+				for i := range devices[:single] {
 					a := inventory.Assess(catalog, &devices[i])
 					found += len(a.Findings)
 				}

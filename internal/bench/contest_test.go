@@ -19,6 +19,9 @@ type contest struct {
 	sides []side
 	goals []goal
 
+	least  int // rounds; 0 means leastRounds
+	bounds []bound
+
 	rounds int
 	best   []time.Duration // by side
 }
@@ -37,7 +40,13 @@ type goal struct {
 	most       float64 // 0: nothing is promised, the ratio is only told
 }
 
-// slack is by how much a ratio may miss its goal before that is a failure: two runs differ that much on a busy machine.
+// A bound says that one of a side's things takes at most so long.
+type bound struct {
+	side string
+	most time.Duration
+}
+
+// slack is by how much a ratio or a time may miss its goal before that is a failure: two runs differ that much on a busy machine.
 const slack = 1.25
 
 // round measures every side once. The collector is run before each and left on while it is measured.
@@ -80,12 +89,16 @@ func (c *contest) each(name string) float64 {
 
 func (c *contest) ratio(g goal) float64 { return c.each(g.side) / c.each(g.peer) }
 
-// missed returns the goals that are missed by more than the slack.
-func (c *contest) missed() []goal {
-	var missed []goal
+// missed tells the goals and the bounds that are missed by more than the slack.
+func (c *contest) missed() (missed []string) {
 	for _, g := range c.goals {
 		if g.most > 0 && c.ratio(g) > g.most*slack {
-			missed = append(missed, g)
+			missed = append(missed, fmt.Sprintf("%s takes %s of %s; the goal is %s", g.side, times(c.ratio(g)), g.peer, times(g.most)))
+		}
+	}
+	for _, b := range c.bounds {
+		if n := c.each(b.side); n > float64(b.most.Nanoseconds())*slack {
+			missed = append(missed, fmt.Sprintf("%s takes %.1f ns; the goal is %v", b.side, n, b.most))
 		}
 	}
 	return missed
@@ -100,11 +113,15 @@ const (
 // decide runs the rounds and fails t for every goal that is missed.
 func (c *contest) decide(t *testing.T) {
 	t.Helper()
-	for c.rounds < leastRounds || c.rounds < mostRounds && len(c.missed()) > 0 {
+	least, most := leastRounds, mostRounds
+	if c.least > 0 {
+		least, most = c.least, 3*c.least
+	}
+	for c.rounds < least || c.rounds < most && len(c.missed()) > 0 {
 		c.round()
 	}
-	for _, g := range c.missed() {
-		t.Errorf("%s: %s takes %s of %s; the goal is %s", c.name, g.side, times(c.ratio(g)), g.peer, times(g.most))
+	for _, m := range c.missed() {
+		t.Errorf("%s: %s", c.name, m)
 	}
 }
 
@@ -116,6 +133,13 @@ func (c *contest) table(w io.Writer) {
 	for _, s := range c.sides {
 		row := fmt.Sprintf("| %s\t| %.0f\t", s.name, c.each(s.name))
 		told := false
+		for _, b := range c.bounds {
+			if b.side == s.name {
+				told = true
+				fmt.Fprintf(tw, "%s|\t|\t| %v\t|\n", row, b.most)
+				row = "|\t|\t"
+			}
+		}
 		for _, g := range c.goals {
 			if g.side != s.name {
 				continue
