@@ -2,6 +2,8 @@ module github.com/patchflow/patchflow/providers/transport/ssh
 
 go 1.26.0
 
+replace github.com/patchflow/patchflow => ../../..
+
 require (
 	github.com/patchflow/patchflow v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
@@ -16,5 +18,3 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 )
-
-replace github.com/patchflow/patchflow => ../../..
