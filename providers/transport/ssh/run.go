@@ -73,9 +73,16 @@ func (d *Device) run(ctx context.Context, c transport.Command) (transport.Result
 	return r, err
 }
 
+// A server counts a session for a moment longer than its client does. So one that has none left is asked again, first after
+// firstPause, then after twice as long each time, up to lastPause.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = 3 * time.Second
+)
+
 // open opens a session. Nothing has been sent to run when it fails.
 func (d *Device) open(ctx context.Context) (*connection, ssh.Channel, <-chan *ssh.Request, error) {
-	for {
+	for pause := firstPause; ; {
 		conn, reused, err := d.connect(ctx)
 		if err != nil {
 			return nil, nil, nil, err
@@ -88,7 +95,14 @@ func (d *Device) open(ctx context.Context) (*connection, ssh.Channel, <-chan *ss
 		var refusal *ssh.OpenChannelError
 		switch {
 		case errors.As(err, &refusal):
-			return nil, nil, nil, fmt.Errorf("no session: %w: %w", err, patch.ErrBusy)
+			if pause > lastPause || refusal.Reason == ssh.Prohibited || refusal.Reason == ssh.UnknownChannelType {
+				return nil, nil, nil, fmt.Errorf("no session: %w: %w", err, patch.ErrBusy)
+			}
+			if err := wait(ctx, pause); err != nil {
+				return nil, nil, nil, fmt.Errorf("not begun: %w", err)
+			}
+			pause *= 2
+			continue
 		case ctx.Err() != nil:
 			return nil, nil, nil, fmt.Errorf("not begun: %w", ctx.Err())
 		case !reused:
@@ -96,6 +110,18 @@ func (d *Device) open(ctx context.Context) (*connection, ssh.Channel, <-chan *ss
 		}
 		conn.client.Close()
 		<-conn.dead // it is forgotten: the next one is not reused
+	}
+}
+
+// wait waits for d, or until ctx is done, whose error it returns.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
