@@ -6,6 +6,7 @@ import (
 	"github.com/patchflow/patchflow/internal/enum"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // A Deadline says by when the patches that it matches must be installed: Within after a clock began to run, or at once. Of
@@ -99,7 +100,11 @@ func (p *Policy) due(c *Case, now time.Time) (Due, limit) {
 
 // count lets l count for x on the device of c, by the clocks of c.
 func (l *Deadline) count(x *patch.Patch, c *Case, due *Due, lim *limit, now time.Time) {
-	if !l.Match.matches(x, c.Device, now) {
+	f := predicate.Facts{Patch: x, Device: c.Device, Now: now}
+	if x == c.Patch {
+		f.Finding = c.Finding
+	}
+	if !l.Match.matches(f, false) {
 		return
 	}
 	start, from := l.start(x, c)
@@ -146,12 +151,17 @@ func (l *Deadline) reserve() Duration {
 type Case struct {
 	Patch     *patch.Patch
 	Device    *inventory.Device
-	FirstSeen time.Time // when the device was first seen to miss the patch
-	Approved  time.Time // when the patch was approved for the device
+	Finding   *inventory.Finding // what the device misses of it; nil if that is not known
+	FirstSeen time.Time          // when the device was first seen to miss the patch
+	Approved  time.Time          // when the patch was approved for the device
 
 	// Older are other patches that the device misses or missed until this one took their place, and that this one
 	// supersedes. A deadline that began with one of them goes on.
 	Older []Older
+}
+
+func (c *Case) facts(now time.Time) predicate.Facts {
+	return predicate.Facts{Patch: c.Patch, Device: c.Device, Finding: c.Finding, Now: now}
 }
 
 // An Older is a patch that another one supersedes, with its own clocks.

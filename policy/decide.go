@@ -7,6 +7,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // A Judgement is what a policy says of one patch on one device. The zero Judgement is "no decision": not installed.
@@ -79,7 +80,7 @@ func (k *contest) add(r *Reason) {
 
 // contend shows everything that p has to say of c.
 func (p *Policy) contend(k *contest, c *Case, now time.Time) {
-	x, d := c.Patch, c.Device
+	x, f := c.Patch, c.facts(now)
 	if !x.Withdrawn.IsZero() {
 		k.add(&Reason{Code: ReasonWithdrawn, Verdict: Reject, At: x.Withdrawn})
 	}
@@ -87,18 +88,18 @@ func (p *Policy) contend(k *contest, c *Case, now time.Time) {
 		k.add(&Reason{Code: ReasonContested, Verdict: Hold, Classification: x.Classification})
 	}
 	for i := range p.Holds {
-		r := p.Holds[i].reason(x, d, now)
+		r := p.Holds[i].reason(f)
 		k.add(&r)
 	}
 	for i := range p.Exceptions {
-		r := p.Exceptions[i].reason(x, d, now)
+		r := p.Exceptions[i].reason(x, c.Device, now)
 		k.add(&r)
 	}
 	var lim limit
 	known := false
 	for i := range p.Rules {
 		rule := &p.Rules[i]
-		if !rule.Match.matches(x, d, now) {
+		if !rule.Match.matches(f, rule.Verdict < RequireApproval) {
 			continue
 		}
 		if rule.Verdict == Defer && !known && len(p.Deadlines) > 0 {
@@ -200,19 +201,22 @@ func (m *Match) names(x *patch.Patch) bool {
 // isZero says whether nothing of m is set.
 func (m *Match) isZero() bool {
 	return !m.All && len(m.IDs) == 0 && len(m.Classifications) == 0 && m.MinSeverity == patch.SeverityUnrated &&
-		len(m.Packages) == 0 && !m.Exploited && m.MinAge == 0 && m.Devices.IsZero()
+		len(m.Packages) == 0 && !m.Exploited && m.MinAge == 0 && m.Devices.IsZero() && m.Where.IsZero()
 }
 
-// matches says whether m is about x on d. What depends on the device comes last.
-func (m *Match) matches(x *patch.Patch, d *inventory.Device, now time.Time) bool {
+// matches says whether m is about the patch and the device of f. Unknown says whether a condition counts as one that holds
+// where it is unknown. What depends on the device comes last. Without a device only what asks for none matches.
+func (m *Match) matches(f predicate.Facts, unknown bool) bool {
+	x := f.Patch
 	switch {
 	case x.Severity < m.MinSeverity,
 		len(m.Classifications) > 0 && !slices.Contains(m.Classifications, x.Classification),
 		len(m.IDs) > 0 && !m.hasID(x.ID),
 		len(m.Packages) > 0 && !m.hasPackage(x),
 		m.Exploited && x.Exploited() != patch.Yes,
-		m.MinAge > 0 && (x.Released.IsZero() || now.Before(x.Released.Add(m.MinAge.Std()))),
-		!m.Devices.IsZero() && !m.Devices.Matches(d):
+		m.MinAge > 0 && (x.Released.IsZero() || f.Now.Before(x.Released.Add(m.MinAge.Std()))),
+		!m.Devices.IsZero() && (f.Device == nil || !m.Devices.Matches(f.Device)),
+		!m.Where.holds(f, unknown):
 		return false
 	}
 	return !m.isZero()

@@ -21,6 +21,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy/calendar"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 func TestMain(m *testing.M) {
@@ -58,6 +59,9 @@ func recurrence(text string) calendar.Recurrence {
 	return r
 }
 
+// where makes a condition of its text.
+func where(text string) Where { return WhereOf(predicate.MustParse(text)) }
+
 // fleet is the policy of testdata/fleet.yaml.
 func fleet() Policy {
 	const minute, hour, day = Duration(time.Minute), Duration(time.Hour), Duration(24 * time.Hour)
@@ -78,6 +82,7 @@ func fleet() Policy {
 				Classifications: []patch.Classification{patch.ClassFirmware, patch.ClassDriver}}},
 			{Name: "ordinary", Verdict: Approve, Match: Match{Classifications: []patch.Classification{patch.ClassSecurity,
 				patch.ClassCritical, patch.ClassBugfix, patch.ClassDefinition, patch.ClassRollup}}},
+			{Name: "tills by hand", Verdict: Hold, Match: Match{Where: where("reboot = always and label.till = yes")}},
 		},
 		Rings: []Ring{
 			{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: careful},
@@ -131,8 +136,9 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		_, isSelector := v.Interface().(inventory.Selector)
 		_, isTime := v.Interface().(time.Time)
 		_, isDays := v.Interface().(calendar.Recurrence)
+		_, isWhere := v.Interface().(Where)
 		switch {
-		case isSelector, isTime, isDays, v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
+		case isSelector, isTime, isDays, isWhere, v.Kind() != reflect.Struct && v.Kind() != reflect.Slice:
 			set[field] = set[field] || !v.IsZero()
 		case v.Kind() == reflect.Slice:
 			for i := range v.Len() {

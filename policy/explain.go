@@ -8,6 +8,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // An Explanation is all that a policy has to say of one finding at one instant: the judgement with every reason, by when the
@@ -58,6 +59,9 @@ func (p *Policy) instants(c *Case, now time.Time) []time.Time {
 		if m.MinAge > 0 && !c.Patch.Released.IsZero() {
 			add(c.Patch.Released.Add(m.MinAge.Std()))
 		}
+		for _, t := range m.Where.Expr().Turns(c.facts(now)) {
+			add(t)
+		}
 	}
 	for i := range p.Holds {
 		age(&p.Holds[i].Match)
@@ -72,6 +76,9 @@ func (p *Policy) instants(c *Case, now time.Time) []time.Time {
 		for _, o := range append([]Older{{c.Patch, c.FirstSeen, c.Approved}}, c.Older...) {
 			if l.Match.MinAge > 0 && !o.Patch.Released.IsZero() {
 				add(o.Patch.Released.Add(l.Match.MinAge.Std()))
+			}
+			for _, t := range l.Match.Where.Expr().Turns(predicate.Facts{Patch: o.Patch, Device: c.Device, Now: now}) {
+				add(t)
 			}
 			if start, _ := l.start(o.Patch, &Case{FirstSeen: o.FirstSeen, Approved: o.Approved}); !start.IsZero() {
 				add(start.Add(l.Within.Std() - l.reserve().Std()))

@@ -7,6 +7,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy/calendar"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // A Freeze is a time in which no work begins, whatever windows say: the end of the year, the close of a quarter. It is a
@@ -29,7 +30,7 @@ type Freeze struct {
 // patches goes on only if it lets all of them.
 func (f *Freeze) Excepts(x *patch.Patch, d *inventory.Device, now time.Time) bool {
 	for i := range f.Except {
-		if f.Except[i].matches(x, d, now) {
+		if f.Except[i].matches(predicate.Facts{Patch: x, Device: d, Now: now}, false) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // A KnownIssue is a hold as data: these patches must not go to these devices until the trouble with them is over. It has the
@@ -30,18 +31,18 @@ type KnownIssue struct {
 }
 
 // reason returns what h says of x on d now; with the code [ReasonNone] it says nothing.
-func (h *KnownIssue) reason(x *patch.Patch, d *inventory.Device, now time.Time) Reason {
+func (h *KnownIssue) reason(f predicate.Facts) Reason {
 	reason := Reason{Code: ReasonHeld, Subject: h.ID, Verdict: Hold, Note: h.Message, URL: h.URL, At: h.Expires}
-	if !h.Match.matches(x, d, now) {
-		if !h.FailClosed || !h.Match.mayMatch(x, d, now) {
+	if !h.Match.matches(f, false) {
+		if !h.FailClosed || !h.Match.mayMatch(f) {
 			return Reason{}
 		}
 		reason.Code = ReasonHeldUnsure
 	}
 	switch {
-	case !h.Expires.IsZero() && !now.Before(h.Expires):
+	case !h.Expires.IsZero() && !f.Now.Before(h.Expires):
 		reason.Code = ReasonHoldOver
-	case h.fixes(x):
+	case h.fixes(f.Patch):
 		reason.Code, reason.At = ReasonHoldFixed, time.Time{}
 	}
 	return reason
@@ -52,9 +53,10 @@ func (h *KnownIssue) fixes(x *patch.Patch) bool {
 		slices.ContainsFunc(x.Supersedes, func(id patch.ID) bool { return slices.Contains(h.FixedIn, id) })
 }
 
-// mayMatch says whether m would be about x on d if whatever is unknown were as m wants it. A part of m that cannot be read
-// counts as one that holds.
-func (m *Match) mayMatch(x *patch.Patch, d *inventory.Device, now time.Time) bool {
+// mayMatch says whether m would be about the patch and the device of f if whatever is unknown were as m wants it. A part of m
+// that cannot be read counts as one that holds.
+func (m *Match) mayMatch(f predicate.Facts) bool {
+	x := f.Patch
 	ids := len(m.IDs) == 0 || m.hasID(x.ID) || slices.ContainsFunc(m.IDs, func(id patch.ID) bool { return badPattern(string(id)) })
 	classes := len(m.Classifications) == 0 || x.Classification == patch.ClassUnknown || x.Contested ||
 		slices.Contains(m.Classifications, x.Classification) ||
@@ -62,8 +64,9 @@ func (m *Match) mayMatch(x *patch.Patch, d *inventory.Device, now time.Time) boo
 	severity := x.Severity >= m.MinSeverity || x.Severity == patch.SeverityUnrated || m.MinSeverity > patch.SeverityCritical
 	packages := len(m.Packages) == 0 || len(x.Packages) == 0 || m.hasPackage(x) || slices.ContainsFunc(m.Packages, badPattern)
 	exploited := !m.Exploited || x.Exploited() != patch.No
-	age := m.MinAge <= 0 || x.Released.IsZero() || !now.Before(x.Released.Add(m.MinAge.Std()))
-	return ids && classes && severity && packages && exploited && age && (m.Devices.IsZero() || m.Devices.Matches(d))
+	age := m.MinAge <= 0 || x.Released.IsZero() || !f.Now.Before(x.Released.Add(m.MinAge.Std()))
+	return ids && classes && severity && packages && exploited && age && (m.Devices.IsZero() || m.Devices.Matches(f.Device)) &&
+		m.Where.holds(f, true)
 }
 
 // badPattern says whether [Policy.Validate] refuses a pattern for IDs and packages.
@@ -96,7 +99,7 @@ func (c *checker) holds(all []KnownIssue) {
 // is pure, and allocates nothing.
 func HeldBack(holds []KnownIssue, x *patch.Patch, d *inventory.Device, now time.Time) (Reason, bool) {
 	for i := range holds {
-		if r := holds[i].reason(x, d, now); r.rank() > 0 {
+		if r := holds[i].reason(predicate.Facts{Patch: x, Device: d, Now: now}); r.rank() > 0 {
 			return r, true
 		}
 	}

@@ -111,6 +111,8 @@ func (h *KnownIssue) widen(faults []*FieldError, prefix string) bool {
 			h.Match.Devices = inventory.Selector{}
 		case within(path, "match.minAge"):
 			h.Match.MinAge = 0
+		case within(path, "match.where"):
+			h.Match.Where = Where{}
 		case within(path, "message"):
 			h.Message = ""
 		case within(path, "url"):

@@ -215,6 +215,8 @@ func (r *Rule) blocking(faults []*FieldError, unsure bool) Rule {
 			m.Devices = inventory.Selector{}
 		case within(f.Path, "match.minAge"):
 			m.MinAge = 0
+		case within(f.Path, "match.where"):
+			m.Where = Where{}
 		case within(f.Path, "for"):
 			unsure = true
 		case within(f.Path, "reason"):

@@ -10,6 +10,7 @@ import (
 	"github.com/patchflow/patchflow/internal/enum"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy/predicate"
 )
 
 // LintFacts are what [Lint] holds a policy against. What is not known stays zero, and is then not judged.
@@ -120,7 +121,7 @@ func (l *linter) installs(x *patch.Patch) bool {
 		}
 		anywhere := r.Match
 		anywhere.All, anywhere.MinAge, anywhere.Devices = true, 0, inventory.Selector{}
-		if anywhere.matches(x, nil, l.facts.Now) {
+		if anywhere.matches(predicate.Facts{Patch: x}, true) {
 			return true
 		}
 	}

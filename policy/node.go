@@ -93,6 +93,10 @@ func (r *nodeReader) value(n *yaml.Node, v reflect.Value, owner, path string) {
 		r.days(n, days, owner, path)
 		return
 	}
+	if w, ok := v.Addr().Interface().(*Where); ok {
+		r.where(n, w, owner, path)
+		return
+	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		r.text(n, tag, u, owner, path)
 		return

@@ -50,6 +50,7 @@ type Match struct {
 	Exploited       bool                   `json:"exploited,omitempty" yaml:"exploited,omitempty"`     // known to be exploited
 	Devices         inventory.Selector     `json:"devices,omitzero" yaml:"devices,omitempty"`          // devices that match
 	MinAge          Duration               `json:"minAge,omitempty" yaml:"minAge,omitempty"`           // released at least this long ago; an unknown date does not match
+	Where           Where                  `json:"where,omitzero" yaml:"where,omitempty"`              // a condition, for all that the other fields cannot say
 }
 
 // A Ring is a step of a rollout. Exactly one of Devices, Share and Rest says who belongs to it. Rings with Devices are

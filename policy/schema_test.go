@@ -103,6 +103,10 @@ func (g *schemaMaker) value(typ reflect.Type, field string) map[string]any {
 		return text(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$`)
 	case reflect.TypeFor[calendar.Recurrence](), reflect.TypeFor[inventory.Selector]():
 		return map[string]any{"type": "string", "minLength": 1}
+	case reflect.TypeFor[Where](): // as text, or in the structured form of package predicate
+		return map[string]any{"anyOf": []any{
+			map[string]any{"type": "string", "minLength": 1}, map[string]any{"type": "boolean"}, map[string]any{"type": "object", "minProperties": 1},
+		}}
 	case reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
 	case reflect.TypeFor[patch.ID]():

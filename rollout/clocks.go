@@ -9,7 +9,7 @@ import (
 // caseOf returns the finding f of d as a policy judges it. Where the policy has deadlines it comes with what is known of
 // its clocks, and with the findings that it supersedes, whose deadlines go on with it.
 func (s *Scope) caseOf(d *inventory.Device, a *inventory.Assessment, f *inventory.Finding, x *patch.Patch) policy.Case {
-	c := policy.Case{Patch: x, Device: d}
+	c := policy.Case{Patch: x, Device: d, Finding: f}
 	if len(s.cfg.Policy.Deadlines) == 0 {
 		return c
 	}
