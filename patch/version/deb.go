@@ -11,7 +11,11 @@ import (
 // A key is the epoch as a number, then upstream version and revision as parts. A part is a sequence of (characters,
 // debEnd, number), closed by one more debEnd; no part's key is the beginning of another's. The order of the bytes is
 // tilde < end < letters < everything else, as in deb-version(7).
-const debEnd = '%'
+const (
+	debEnd    = '%'
+	debHyphen = '|' // what stands for a hyphen
+	debColon  = '~' // what stands for a colon
+)
 
 // debBytes has for each byte what stands for it in a key, debEnd for a digit, since that ends a run of characters, and
 // debRefused for what may stand nowhere.
@@ -34,6 +38,40 @@ type debParts struct{ epoch, upstream, revision string }
 // splitDeb splits a Debian version. It accepts what `dpkg --validate-version` accepts without a warning, but no blanks around
 // the version and no sign before the epoch.
 func splitDeb(text string) (debParts, error) {
+	colon, last, hyphen := -1, -1, -1 // the first colon, the last one, and the last hyphen
+	for i := range len(text) {
+		switch debBytes[text[i]] {
+		case debColon:
+			if last = i; colon < 0 {
+				colon = i
+			}
+		case debHyphen:
+			hyphen = i
+		case debRefused:
+			return splitDebSlowly(text)
+		}
+	}
+	v := debParts{epoch: "0", upstream: text[colon+1:], revision: "0"}
+	if colon >= 0 {
+		const short = 9 // digits, which always fit
+		if v.epoch = text[:colon]; colon > short || !isNumber(v.epoch) {
+			return splitDebSlowly(text)
+		}
+	}
+	if hyphen >= 0 {
+		if last > hyphen || hyphen == len(text)-1 {
+			return splitDebSlowly(text)
+		}
+		v.upstream, v.revision = text[colon+1:hyphen], text[hyphen+1:]
+	}
+	if v.upstream == "" || !isDigit(v.upstream[0]) {
+		return splitDebSlowly(text)
+	}
+	return v, nil
+}
+
+// splitDebSlowly is splitDeb one question after the other, which tells what is wrong first.
+func splitDebSlowly(text string) (debParts, error) {
 	if text == "" {
 		return debParts{}, syntax(Deb, text, "it is empty")
 	}
