@@ -1,11 +1,12 @@
 package apt
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/patchflow/patchflow/internal/osrelease"
 )
 
 // A Release is what os-release(5) says of an installed system.
@@ -29,22 +30,11 @@ func (r Release) Ecosystem() string { return r.Vendor() + ":" + r.Version }
 // ReadRelease reads an os-release file. A file without ID or VERSION_ID is an error: Debian testing and unstable have no
 // number, and nothing can be said of packages that belong to no release.
 func ReadRelease(r io.Reader) (Release, error) {
-	var release Release
-	lines := bufio.NewScanner(io.LimitReader(r, 64<<10))
-	for n := 1; lines.Scan(); n++ {
-		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
-		switch name {
-		case "ID":
-			release.ID = unquote(value)
-		case "VERSION_ID":
-			release.Version = unquote(value)
-		case "VERSION_CODENAME":
-			release.Codename = unquote(value)
-		}
+	values, err := osrelease.Read(r, "ID", "VERSION_ID", "VERSION_CODENAME")
+	if err != nil {
+		return Release{}, fmt.Errorf("apt: %w", err)
 	}
-	if err := lines.Err(); err != nil {
-		return Release{}, fmt.Errorf("apt: os-release: %w", err)
-	}
+	release := Release{ID: values["ID"], Version: values["VERSION_ID"], Codename: values["VERSION_CODENAME"]}
 	switch {
 	case release.ID == "":
 		return Release{}, errors.New("apt: os-release: no ID")
@@ -57,14 +47,4 @@ func ReadRelease(r io.Reader) (Release, error) {
 		}
 	}
 	return release, nil
-}
-
-// unquote removes the quotes around a value. Values with escapes in them are of no interest here.
-func unquote(value string) string {
-	for _, quote := range []string{`"`, `'`} {
-		if len(value) >= 2 && strings.HasPrefix(value, quote) && strings.HasSuffix(value, quote) {
-			return value[1 : len(value)-1]
-		}
-	}
-	return value
 }

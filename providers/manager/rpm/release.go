@@ -1,11 +1,12 @@
 package rpm
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/patchflow/patchflow/internal/osrelease"
 )
 
 // A Release is what os-release(5) says of an installed system.
@@ -63,22 +64,11 @@ func (r Release) Ecosystem() string {
 // ReadRelease reads an os-release file. A file without ID is an error, and so is one from which no ecosystem follows: nothing can
 // be said of packages that belong to no release.
 func ReadRelease(r io.Reader) (Release, error) {
-	var release Release
-	lines := bufio.NewScanner(io.LimitReader(r, 64<<10))
-	for lines.Scan() {
-		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
-		switch name {
-		case "ID":
-			release.ID = unquote(value)
-		case "VERSION_ID":
-			release.Version = unquote(value)
-		case "PRETTY_NAME":
-			release.PrettyName = unquote(value)
-		}
+	values, err := osrelease.Read(r, "ID", "VERSION_ID", "PRETTY_NAME")
+	if err != nil {
+		return Release{}, fmt.Errorf("rpm: %w", err)
 	}
-	if err := lines.Err(); err != nil {
-		return Release{}, fmt.Errorf("rpm: os-release: %w", err)
-	}
+	release := Release{ID: values["ID"], Version: values["VERSION_ID"], PrettyName: values["PRETTY_NAME"]}
 	if release.ID == "" {
 		return Release{}, errors.New("rpm: os-release: no ID")
 	}
@@ -88,14 +78,4 @@ func ReadRelease(r io.Reader) (Release, error) {
 		return Release{}, fmt.Errorf("rpm: os-release: %q is neither a name nor a version", abbreviate(eco))
 	}
 	return release, nil
-}
-
-// unquote removes the quotes around a value. Values with escapes in them are of no interest here.
-func unquote(value string) string {
-	for _, quote := range []string{`"`, `'`} {
-		if len(value) >= 2 && strings.HasPrefix(value, quote) && strings.HasSuffix(value, quote) {
-			return value[1 : len(value)-1]
-		}
-	}
-	return value
 }

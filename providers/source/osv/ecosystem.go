@@ -5,6 +5,7 @@ import (
 
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/source"
 )
 
 // An ecosystem says how the packages and versions of one are to be read.
@@ -21,42 +22,41 @@ type ecosystem struct {
 }
 
 // ecosystemOf returns what is known of an ecosystem by its name, with or without a release: "Debian:12". The names are
-// those of the list of OSV's schema. Of each that is not here the scheme is its name.
+// those of the list of OSV's schema.
 func ecosystemOf(written string) ecosystem {
+	e := distributionOf(written)
+	e.scheme = source.SchemeOf(written)
+	return e
+}
+
+// distributionOf is ecosystemOf without the scheme.
+func distributionOf(written string) ecosystem {
 	base, _, _ := strings.Cut(written, ":")
 	switch base {
 	case "Debian":
-		return ecosystem{scheme: version.Deb, sources: true, distribution: true, os: "debian"}
+		return ecosystem{sources: true, distribution: true, os: "debian"}
 	case "Ubuntu":
-		return ecosystem{scheme: version.Deb, sources: true, distribution: true, os: "ubuntu"}
+		return ecosystem{sources: true, distribution: true, os: "ubuntu"}
 	case "AlmaLinux":
-		return ecosystem{scheme: version.RPM, distribution: true, modular: true, rated: true, os: "almalinux"}
+		return ecosystem{distribution: true, modular: true, rated: true, os: "almalinux"}
 	case "Rocky Linux":
-		return ecosystem{scheme: version.RPM, sources: true, distribution: true, modular: true, rated: true, os: "rocky"}
+		return ecosystem{sources: true, distribution: true, modular: true, rated: true, os: "rocky"}
 	case "Red Hat":
-		return ecosystem{scheme: version.RPM, distribution: true, modular: true}
+		return ecosystem{distribution: true, modular: true}
 	case "SUSE", "openSUSE", "openEuler":
-		return ecosystem{scheme: version.RPM, sources: true, distribution: true}
+		return ecosystem{sources: true, distribution: true}
 	case "Mageia":
-		return ecosystem{scheme: version.RPM, sources: true, distribution: true, os: "mageia"}
+		return ecosystem{sources: true, distribution: true, os: "mageia"}
 	case "Azure Linux":
-		return ecosystem{scheme: version.RPM, sources: true, distribution: true, os: "azurelinux"}
+		return ecosystem{sources: true, distribution: true, os: "azurelinux"}
 	case "Alpine":
-		return ecosystem{scheme: version.APK, sources: true, distribution: true, os: "alpine"}
+		return ecosystem{sources: true, distribution: true, os: "alpine"}
 	case "Wolfi", "Chainguard":
-		return ecosystem{scheme: version.APK, distribution: true}
+		return ecosystem{distribution: true}
 	case "Alpaquita", "BellSoft Hardened Containers", "Echo":
-		return ecosystem{scheme: named(base), sources: true, distribution: true}
-	case "npm", "crates.io":
-		return ecosystem{scheme: version.SemVer}
-	case "Go", "Bitnami":
-		return ecosystem{scheme: version.SemVerLenient} // modules have "v1.2.3", and Bitnami "2020.04.23"
-	case "PyPI":
-		return ecosystem{scheme: version.PEP440}
-	case "NuGet":
-		return ecosystem{scheme: version.NuGet}
+		return ecosystem{sources: true, distribution: true}
 	}
-	return ecosystem{scheme: named(base)}
+	return ecosystem{}
 }
 
 // named makes a scheme of a name: "github-actions" of "GitHub Actions".
