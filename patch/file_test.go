@@ -243,7 +243,7 @@ func TestAClaimedLengthTakesLittleMemory(t *testing.T) {
 			require.ErrorIs(b, err, io.ErrUnexpectedEOF)
 		}
 	})
-	require.Less(t, result.AllocedBytesPerOp(), int64(20<<20))
+	require.Less(t, result.AllocedBytesPerOp(), int64(50<<20)) // of 200 that are claimed; the race detector takes more for the same
 }
 
 // full is a writer that takes n bytes and then fails.
