@@ -11,11 +11,7 @@ import (
 // A key is the epoch as a number, then upstream version and revision as parts. A part is a sequence of (characters,
 // debEnd, number), closed by one more debEnd; no part's key is the beginning of another's. The order of the bytes is
 // tilde < end < letters < everything else, as in deb-version(7).
-const (
-	debEnd    = '%'
-	debHyphen = '|' // what stands for a hyphen
-	debColon  = '~' // what stands for a colon
-)
+const debEnd = '%'
 
 // debBytes has for each byte what stands for it in a key, debEnd for a digit, since that ends a run of characters, and
 // debRefused for what may stand nowhere.
@@ -32,37 +28,44 @@ const (
 	debRefused = ' '
 )
 
+// debClasses has for each byte '0' if it says nothing of where a version is split, '1' for a colon and a hyphen, and debOther,
+// a bit that these do not have, for what may stand nowhere.
+const (
+	debClasses = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@0@10@00000000001@@@@@" +
+		"@00000000000000000000000000@@@@@@00000000000000000000000000@@@0@" +
+		"@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@" +
+		"@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
+	debOther = '@'
+)
+
 // debParts are the parts of a Debian version: the epoch is a number, and both a missing epoch and a missing revision are zero.
 type debParts struct{ epoch, upstream, revision string }
 
 // splitDeb splits a Debian version. It accepts what `dpkg --validate-version` accepts without a warning, but no blanks around
 // the version and no sign before the epoch.
 func splitDeb(text string) (debParts, error) {
-	colon, last, hyphen := -1, -1, -1 // the first colon, the last one, and the last hyphen
+	classes := byte(0)
 	for i := range len(text) {
-		switch debBytes[text[i]] {
-		case debColon:
-			if last = i; colon < 0 {
-				colon = i
+		classes |= debClasses[text[i]]
+	}
+	v := debParts{epoch: "0", upstream: text, revision: "0"}
+	switch {
+	case classes == '0':
+	case classes >= debOther:
+		return splitDebSlowly(text)
+	default:
+		if i := strings.IndexByte(text, ':'); i >= 0 {
+			const short = 9 // digits, which always fit
+			if v.epoch, v.upstream = text[:i], text[i+1:]; i > short || !isNumber(v.epoch) {
+				return splitDebSlowly(text)
 			}
-		case debHyphen:
-			hyphen = i
-		case debRefused:
-			return splitDebSlowly(text)
 		}
-	}
-	v := debParts{epoch: "0", upstream: text[colon+1:], revision: "0"}
-	if colon >= 0 {
-		const short = 9 // digits, which always fit
-		if v.epoch = text[:colon]; colon > short || !isNumber(v.epoch) {
-			return splitDebSlowly(text)
+		if i := strings.LastIndexByte(v.upstream, '-'); i >= 0 {
+			v.upstream, v.revision = v.upstream[:i], v.upstream[i+1:]
+			if v.revision == "" || strings.IndexByte(v.revision, ':') >= 0 {
+				return splitDebSlowly(text)
+			}
 		}
-	}
-	if hyphen >= 0 {
-		if last > hyphen || hyphen == len(text)-1 {
-			return splitDebSlowly(text)
-		}
-		v.upstream, v.revision = text[colon+1:hyphen], text[hyphen+1:]
 	}
 	if v.upstream == "" || !isDigit(v.upstream[0]) {
 		return splitDebSlowly(text)

@@ -42,9 +42,15 @@ func TestVersions(t *testing.T) {
 			want := signs(t, texts, own)
 			best := map[string]time.Duration{}
 			measure := func(name string, compare func(a, b string) (int, error)) {
+				var got []int8
+				const rounds = 10 // so that the clock is fine enough
 				begin := clock()
-				require.Equal(t, want, signs(t, texts, compare), name)
-				if took := clock() - begin; best[name] == 0 || took < best[name] {
+				for range rounds {
+					got = signs(t, texts, compare)
+				}
+				took := (clock() - begin) / rounds
+				require.Equal(t, want, got, name)
+				if best[name] == 0 || took < best[name] {
 					best[name] = took
 				}
 			}
