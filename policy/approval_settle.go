@@ -146,7 +146,20 @@ func Settle(r Request, decisions []Decision, now time.Time) Settlement {
 	return s.out
 }
 
-// Same says whether two names are one person's, as far as can be told: it errs on the side of one.
+// Settling returns the decision that settles r, which is what an [Approver] answers that keeps several: the last of those that
+// count by [Settle]. While r is pending it is the zero Decision, which is pending too.
+func Settling(r Request, decisions []Decision, now time.Time) Decision {
+	s := Settle(r, decisions, now)
+	var last Decision
+	for i, v := range s.Votes {
+		if v.Code == VoteCounts && s.Ruling != Pending {
+			last = decisions[i]
+		}
+	}
+	return last
+}
+
+// same says whether two names are one person's, as far as can be told: it errs on the side of one.
 func same(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }
 
 type settling struct {

@@ -338,3 +338,24 @@ func FuzzDecisionIsSignedAsItIs(f *testing.F) {
 		require.Equal(t, equal, bytes.Equal(a.signed(), b.signed()))
 	})
 }
+
+func TestSettlingIsTheDecisionThatCounted(t *testing.T) {
+	r := Request{ID: "q", By: "olga", Digest: "sha256:1", Needs: []Need{{Quorum: 2}}}
+	by := func(name string, ruling Ruling) Decision { return Decision{Ruling: ruling, By: name, Digest: r.Digest} }
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		decisions []Decision
+		want      string
+		ruling    Ruling
+	}{
+		{nil, "", Pending},
+		{[]Decision{by("rita", Approved)}, "", Pending},
+		{[]Decision{by("rita", Approved), by("olga", Approved)}, "", Pending},
+		{[]Decision{by("rita", Approved), by("hans", Approved), by("eve", Denied)}, "hans", Approved},
+		{[]Decision{by("rita", Approved), by("eve", Denied), by("hans", Approved)}, "eve", Denied},
+	} {
+		d := Settling(r, row.decisions, now)
+		require.Equal(t, row.want, d.By)
+		require.Equal(t, row.ruling, d.Ruling)
+	}
+}

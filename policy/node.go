@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/patchflow/patchflow/internal/nearest"
 )
 
 // maxNodes bounds how many nodes of a document are read, those behind an alias as often as it is used.
@@ -298,40 +300,13 @@ func describe(n *yaml.Node, tag string) string {
 
 // unknownField returns the error for a field that there is not, with the one that may be meant.
 func unknownField(name string, fields []nodeField) error {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
-	best, least := "", 3
-	for _, f := range fields {
-		d := distance(plain(name), plain(f.name), least)
-		if d < least && d < len(f.name)-1 {
-			best, least = f.name, d
-		}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
 	}
+	best := nearest.Word(name, names)
 	if best == "" {
 		return errors.New("unknown field")
 	}
 	return fmt.Errorf("unknown field; did you mean %s?", best)
-}
-
-// distance returns how many letters must be put in, taken out or replaced to make b of a (the Levenshtein distance), or
-// limit if that is less.
-func distance(a, b string, limit int) int {
-	if d := len(a) - len(b); d >= limit || -d >= limit {
-		return limit
-	}
-	last, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-		}
-		last, row = row, last
-	}
-	return min(last[len(b)], limit)
 }

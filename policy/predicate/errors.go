@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
+
+	"github.com/patchflow/patchflow/internal/nearest"
 )
 
 // maxFaults bounds how many faults are reported of one expression.
@@ -93,17 +95,11 @@ func clip(text string) string {
 
 // didYouMean returns the end of an error about a word that there is not: the one that may be meant, or nothing.
 func didYouMean(word string, known []string) string {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
-	best, least := "", 3
-	for _, k := range known {
-		if d := distance(plain(word), plain(k), least); d < least && d < len(k)-1 {
-			best, least = k, d
-		}
-	}
+	best := nearest.Word(word, known)
 	if best == "" {
 		var all []string
 		for _, k := range known { // "os" for device.os, "packages" for package
-			if s := plain(word); strings.HasSuffix(k, "."+s) || s == k+"s" {
+			if s := strings.ToLower(word); strings.HasSuffix(k, "."+s) || s == k+"s" {
 				all = append(all, k)
 			}
 		}
@@ -113,28 +109,4 @@ func didYouMean(word string, known []string) string {
 		return ""
 	}
 	return "; did you mean " + best + "?"
-}
-
-// distance returns how many letters must be put in, taken out or replaced to make b of a (the Levenshtein distance), or
-// limit if that is less.
-func distance(a, b string, limit int) int {
-	if d := len(a) - len(b); d >= limit || -d >= limit {
-		return limit
-	}
-	last, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-		}
-		last, row = row, last
-	}
-	return min(last[len(b)], limit)
 }

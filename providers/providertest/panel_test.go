@@ -35,14 +35,7 @@ func (p *panel) Decide(_ context.Context, r policy.Request) (last policy.Decisio
 	if p.broken {
 		return last, errBroken
 	}
-	ds := p.answers(r)
-	s := policy.Settle(r, ds, r.At)
-	for i, v := range s.Votes {
-		if v.Code == policy.VoteCounts && s.Ruling != policy.Pending {
-			last = ds[i]
-		}
-	}
-	return last, nil
+	return policy.Settling(r, p.answers(r), r.At), nil
 }
 
 func (p *panel) Decisions(_ context.Context, r policy.Request) (ds []policy.Decision, err error) {

@@ -90,14 +90,7 @@ func (a *Approver) Decide(ctx context.Context, r policy.Request) (policy.Decisio
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	s := policy.Settle(r, ds, a.cfg.Now())
-	var last policy.Decision
-	for i, v := range s.Votes {
-		if v.Code == policy.VoteCounts && s.Ruling != policy.Pending {
-			last = ds[i]
-		}
-	}
-	return last, nil
+	return policy.Settling(r, ds, a.cfg.Now()), nil
 }
 
 // Decisions implements [policy.Panel]: what the next approver has, and then that of the first rule that approves. If the next

@@ -86,14 +86,7 @@ func (c *Client) Decide(ctx context.Context, r policy.Request) (policy.Decision,
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	s := policy.Settle(r, ds, c.now())
-	var last policy.Decision
-	for i, v := range s.Votes {
-		if v.Code == policy.VoteCounts && s.Ruling != policy.Pending {
-			last = ds[i]
-		}
-	}
-	return last, nil
+	return policy.Settling(r, ds, c.now()), nil
 }
 
 type question struct {
