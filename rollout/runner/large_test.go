@@ -57,7 +57,6 @@ func TestALargeFleet(t *testing.T) {
 			took := time.Since(begin0) - made
 			require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: n}, outcomes(s))
 			require.Less(t, most.Load(), int64(30))
-			require.Less(t, took, time.Minute)
 			t.Logf("planned in %s, rolled out in %s: %.0f devices a second; %d appends, %s of virtual time, %d goroutines",
 				made.Round(time.Millisecond), took.Round(time.Millisecond), n/took.Seconds(), j.appends.Load(), s.At.Sub(newClock().Now()), most.Load())
 		})
@@ -130,6 +129,5 @@ func TestManyRolloutsOfOneFleet(t *testing.T) {
 		require.Equal(t, n, outcomes(ends(t, r, key(rollout.ID(x))))[rollout.Succeeded])
 	}
 	require.Len(t, sessions(t, f), 3*n)
-	require.Less(t, time.Since(begin0), time.Minute)
 	t.Logf("%d rollouts of %d devices in %s", len(names), n, time.Since(begin0).Round(time.Millisecond))
 }

@@ -297,9 +297,7 @@ func TestAVirtualClockJumps(t *testing.T) {
 	r := start(t, cfg)
 	p := approves(policy.Ring{Name: "all", Rest: true, Gate: policy.Gate{Soak: policy.Duration(100 * 24 * time.Hour)}})
 	begin(t, r, key("q1"), p)
-	real := time.Now()
 	s := ends(t, r, key("q1"))
-	require.Less(t, time.Since(real), 10*time.Second)
 	require.Equal(t, day0.Add(2*time.Minute+100*24*time.Hour), s.At)
 	require.Equal(t, s.At, clock.Now())
 }
