@@ -94,6 +94,9 @@ func quotes() map[string]string {
 	for _, p := range transportPromises() {
 		add("Transport", p.group, p.name, p.quote)
 	}
+	for _, p := range snapshotPromises() {
+		add("Snapshotter", p.group, p.name, p.quote)
+	}
 	return all
 }
 
@@ -116,7 +119,7 @@ func TestEveryPromiseHasABadProvider(t *testing.T) {
 func TestPromisesAreTheWordsOfTheDocComments(t *testing.T) {
 	files := map[string][]string{"Source": {"patch/source.go"}, "Enricher": {"patch/source.go"}, "Inventory": {"inventory/inventory.go"},
 		"Approver": {"policy/approver.go"}, "Deployer": {"rollout/deployer.go"},
-		"Transport": {"providers/transport/transport.go"}}
+		"Transport": {"providers/transport/transport.go"}, "Snapshotter": {"providers/snapshot/snapshot.go"}}
 	comment := regexp.MustCompile(`//|\s+`)
 	plain := func(s string) string { return strings.Join(strings.Fields(comment.ReplaceAllString(s, " ")), " ") }
 	for name, quote := range quotes() {
@@ -150,7 +153,7 @@ func TestTheMemoryProvidersLeaveNothingOut(t *testing.T) {
 
 func badProviders() []badProvider {
 	return slices.Concat(badSources(), badEnrichers(), badInventories(), badScanners(), badApprovers(), badPanels(), badDeployers(), badAbilities(),
-		badTransports())
+		badTransports(), badSnapshotters())
 }
 
 // overlap notices calls at once: of two such calls at least one is told so, because it waits a little for the other.

@@ -1,5 +1,5 @@
 // Package providertest checks that a provider keeps the promises of the plug that it implements: [Source], [Enricher],
-// [Inventory], [Approver], [Deployer] and [Transport] each take a harness, which says how to get at the provider and at the
+// [Inventory], [Approver], [Deployer], [Transport] and [Snapshotter] each take a harness, which says how to get at the provider and at the
 // things it works on, and run one subtest for every promise.
 //
 // The promises are the doc comments of the interfaces. A subtest is named as what it checks, and when it fails it prints the
