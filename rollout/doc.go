@@ -10,7 +10,7 @@
 //
 // Events are decisions. A rollout is the list of its events: replaying them with [Machine.Apply] gives the same machine
 // again, in this version of the library and in every later one. After a restart a host replays, then does what
-// [Machine.Pending] lists, with the same task IDs.
+// [Machine.Pending] lists, with the same task IDs. A [Timeline] tells people what the events say.
 //
 // An [Agenda] arbitrates between the rollouts of a tenant: a machine says what it wants ([Machine.Wanted]), the agenda
 // grants, and the grant comes back as a signal.

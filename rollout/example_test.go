@@ -201,3 +201,66 @@ func ExampleParseTaskID() {
 	fmt.Println(name.Rollout.Tenant, name.Rollout.ID, name.Ring, name.Device, name.Op, name.Seq, err)
 	// Output: acme/berlin q1 canary ada install 2 <nil>
 }
+
+func ExampleReadTimeline() {
+	plan := smallPlan("q1")
+	m, err := rollout.NewMachine(plan)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	at := func(minutes int) time.Time { return morning().Add(time.Duration(minutes) * time.Minute) }
+	answer := func(minutes int, seq uint32, phase rollout.Phase, fault patch.Fault) rollout.Signal {
+		return rollout.Reported{At: at(minutes), Reports: []rollout.TaskReport{{
+			Handle: rollout.Handle{Device: 0, Seq: seq}, Report: rollout.Report{Phase: phase, Fault: fault}}}}
+	}
+	var journal [][]byte // as a host keeps it
+	for _, s := range []rollout.Signal{
+		rollout.Begin{At: at(0)}, rollout.Granted{At: at(1), Devices: []int32{0}}, answer(2, 1, rollout.PhaseFailed, patch.Busy),
+		rollout.Granted{At: at(10), Devices: []int32{0}}, answer(14, 2, rollout.PhaseSucceeded, 0), answer(15, 3, rollout.PhaseSucceeded, 0),
+	} {
+		b, err := m.Step(s)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		journal = append(journal, rollout.EncodeBatch(nil, b))
+	}
+
+	t, _, err := rollout.ReadTimeline(plan, func(yield func([]byte, error) bool) {
+		for _, entry := range journal {
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range t.Device(0) {
+		fmt.Println(s.Device, s.Patch, s.Outcome)
+		fmt.Println("  offered  ", s.Offered.Format("15:04"))
+		fmt.Println("  started  ", s.Started.Format("15:04"))
+		fmt.Println("  installed", s.Installed.Format("15:04"))
+		fmt.Println("  verified ", s.Verified.Format("15:04"))
+	}
+	for _, x := range t.Tries(0) {
+		fmt.Println(" ", x.Seq, x.Op, x.Issued.Format("15:04"), x.Phase, x.Fault)
+	}
+	for _, l := range t.Lines()[2:] {
+		fmt.Println(l.From.Format("02 15:04"), l)
+	}
+	// Output:
+	// cyd debian:openssl=2 succeeded
+	//   offered   09:00
+	//   started   09:01
+	//   installed 09:14
+	//   verified  09:15
+	//   1 install 09:01 failed busy
+	//   2 install 09:10 succeeded none
+	//   3 verify 09:14 succeeded none
+	// 02 09:00 ring canary opens
+	// 02 09:01 2 installations begun, 1 succeeded, 1 busy and later again
+	// 02 09:15 ring canary soaks until 2026-03-03 09:15 UTC
+}

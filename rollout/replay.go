@@ -17,17 +17,32 @@ type Replayed struct {
 // it is the last one: what it decided was never acted upon. Anywhere else it is corruption: an error that wraps
 // [ErrTorn] and names the entry, counted from 1.
 func Replay(p Plan, entries iter.Seq2[[]byte, error]) (*Machine, Replayed, error) {
-	var did Replayed
 	m, err := NewMachine(p)
+	if err != nil {
+		return nil, Replayed{}, err
+	}
+	did, err := readEntries(p.Key, entries, func(b Batch) error {
+		for i, e := range b.Events {
+			if err := m.Apply(b.At, e); err != nil {
+				return fmt.Errorf("event %d: %w", i+1, err)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, did, err
 	}
+	return m, did, nil
+}
+
+// readEntries decodes the entries of a journal and hands their batches on, in order.
+func readEntries(k Key, entries iter.Seq2[[]byte, error], add func(Batch) error) (did Replayed, err error) {
 	for entry, err := range entries {
 		if err != nil {
-			return nil, did, fmt.Errorf("rollout: %s: entry %d: %w", p.Key, did.Entries+1, err)
+			return did, fmt.Errorf("rollout: %s: entry %d: %w", k, did.Entries+1, err)
 		}
 		if did.Torn != nil {
-			return nil, did, fmt.Errorf("rollout: %s: entry %d, which is not the last: %w", p.Key, did.Entries+1, did.Torn)
+			return did, fmt.Errorf("rollout: %s: entry %d, which is not the last: %w", k, did.Entries+1, did.Torn)
 		}
 		b, err := DecodeBatch(entry)
 		if errors.Is(err, ErrTorn) {
@@ -35,19 +50,17 @@ func Replay(p Plan, entries iter.Seq2[[]byte, error]) (*Machine, Replayed, error
 			continue
 		}
 		if err != nil {
-			return nil, did, fmt.Errorf("rollout: %s: entry %d: %w", p.Key, did.Entries+1, err)
+			return did, fmt.Errorf("rollout: %s: entry %d: %w", k, did.Entries+1, err)
 		}
-		for i, e := range b.Events {
-			if err := m.Apply(b.At, e); err != nil {
-				return nil, did, fmt.Errorf("entry %d, event %d: %w", did.Entries+1, i+1, err)
-			}
+		if err := add(b); err != nil {
+			return did, fmt.Errorf("entry %d, %w", did.Entries+1, err)
 		}
 		did.Entries++
 	}
 	if did.Entries == 0 {
-		return nil, did, fmt.Errorf("rollout: %s: %w: the journal is empty", p.Key, ErrReplay)
+		return did, fmt.Errorf("rollout: %s: %w: the journal is empty", k, ErrReplay)
 	}
-	return m, did, nil
+	return did, nil
 }
 
 // EncodePlan writes a plan as a journal keeps it.

@@ -25,8 +25,8 @@ type ScopeConfig struct {
 	Salt       string       // as in [PlanInput]
 	Quarantine []Quarantine // what earlier rollouts of the tenant have rolled back
 
-	// FirstSeen tells when a device was first seen to miss a patch, zero if that is not known; deadlines may go by it. nil
-	// knows of none.
+	// FirstSeen tells when a device was first seen to miss a patch, zero if that is not known; deadlines may go by it, and the
+	// plan keeps it for the [Timeline]. nil knows of none.
 	FirstSeen func(d *inventory.Device, x patch.ID) time.Time
 }
 
@@ -137,10 +137,23 @@ func (s *Scope) Add(d *inventory.Device) error {
 		return nil
 	}
 	s.sum.Targets++
-	s.in.Targets = append(s.in.Targets, Target{
-		Device: d.ID, Content: s.content(content, needs), Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant),
-	})
+	c := s.content(content, needs)
+	s.saw(&s.in.Contents[c], d)
+	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant)})
 	return nil
+}
+
+// saw keeps since when the patches of c are seen to be missing, of all devices that get it.
+func (s *Scope) saw(c *Content, d *inventory.Device) {
+	if s.cfg.FirstSeen == nil {
+		return
+	}
+	for i := range c.Patches {
+		p := &c.Patches[i]
+		if at := s.cfg.FirstSeen(d, p.ID); !at.IsZero() && (p.Seen.IsZero() || at.Before(p.Seen)) {
+			p.Seen = at.UTC()
+		}
+	}
 }
 
 // decide asks the policy about every finding, and returns those that are to be installed: of a chain of patches that
@@ -244,7 +257,8 @@ func (s *Scope) pin(findings []*inventory.Finding) Content {
 	var c Content
 	for i, f := range findings {
 		x, _ := s.cfg.Catalog.Get(f.Patch)
-		p := Pinned{ID: x.ID, Title: x.Title, Reboot: x.Reboot, Reversal: x.Reversal, Severity: x.Severity, Exploited: x.Exploited()}
+		p := Pinned{ID: x.ID, Title: x.Title, Reboot: x.Reboot, Reversal: x.Reversal, Severity: x.Severity, Exploited: x.Exploited(),
+			Released: x.Released.UTC()}
 		for _, w := range wants {
 			if w.patch == i {
 				p.Packages = append(p.Packages, pinned(x, w.missing))

@@ -189,6 +189,28 @@ func TestScopeKnowsWhatPassesAFreeze(t *testing.T) {
 	require.Equal(t, 1, s.Summary().Skipped[rollout.SkipNoZone], "a freeze goes by the device's own clock too")
 }
 
+// What a plan keeps of a patch's past comes from the catalog and from whoever knows since when it is missed: of all devices
+// that get it, the first.
+func TestAPlanKeepsWhenPatchesWereReleasedAndSeen(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	cfg := rollout.ScopeConfig{FirstSeen: func(d *inventory.Device, _ patch.ID) time.Time {
+		return map[inventory.DeviceID]time.Time{"ada": at.Add(-time.Hour), "bob": at.Add(-2 * time.Hour)}[d.ID]
+	}}
+	s := scopeOf(t, cfg, []patch.Patch{update("openssl", "2", patch.ClassSecurity)},
+		laptop("ada", "openssl", "1"), laptop("bob", "openssl", "1"), laptop("cyd", "openssl", "1"))
+	p, err := rollout.NewPlan(s.Input())
+	require.NoError(t, err)
+	lines, err := rollout.NewTimeline(p)
+	require.NoError(t, err)
+	n := 0
+	for m := range lines.All() {
+		n++
+		require.Equal(t, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), m.Released, m.Device)
+		require.Equal(t, at.Add(-2*time.Hour), m.Seen, m.Device)
+	}
+	require.Equal(t, 3, n)
+}
+
 func TestScopeRefusesAnotherTenantsDevice(t *testing.T) {
 	s := scopeOf(t, rollout.ScopeConfig{}, nil)
 	d := laptop("ada", "openssl", "1")

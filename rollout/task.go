@@ -102,6 +102,9 @@ type Pinned struct {
 	Reversal  patch.Reversal  `json:"reversal"`
 	Severity  patch.Severity  `json:"severity"`
 	Exploited patch.Tri       `json:"exploited"`
+
+	Released time.Time `json:"released,omitzero"` // by its publisher; zero if that is not known
+	Seen     time.Time `json:"seen,omitzero"`     // when a device that gets it with these other patches was first seen to miss it; zero if that is not known
 }
 
 // IDs returns the patches of c by name, in their order.

@@ -198,8 +198,8 @@ func (s *screen) compliance(before, after compliance) {
 // timeline prints what the journal tells.
 func (s *screen) timeline(h *history) {
 	s.title("Timeline of %s, from the journal (UTC)", h.Plan.Key)
-	for _, l := range h.Lines {
-		when, text := stamp(l.From), l.Text
+	for _, l := range h.Lines() {
+		when, text := stamp(l.From), l.String()
 		if l.Sum {
 			text = "  " + text
 			if !l.From.Equal(l.To) {

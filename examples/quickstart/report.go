@@ -179,8 +179,8 @@ func rolloutViewOf(h *history, number int) rolloutView {
 	for _, title := range slices.Sorted(maps.Keys(titles)) {
 		v.Patches = append(v.Patches, patchRow{title, titles[title]})
 	}
-	for _, l := range h.Lines {
-		v.Lines = append(v.Lines, lineRow{When: l.when(), Text: l.Text, Sum: l.Sum})
+	for _, l := range h.Lines() {
+		v.Lines = append(v.Lines, lineRow{When: when(l), Text: l.String(), Sum: l.Sum})
 	}
 	for _, q := range h.Quarantine {
 		row := quarantineRow{Patch: string(q.Patch), Since: stamp(q.Since), Reason: q.Reason, State: "not offered until superseded or released"}
@@ -193,7 +193,7 @@ func rolloutViewOf(h *history, number int) rolloutView {
 }
 
 // when tells the time of a line, and its end.
-func (l line) when() string {
+func when(l rollout.Line) string {
 	if l.From.Equal(l.To) {
 		return stamp(l.From)
 	}

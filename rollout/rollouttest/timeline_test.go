@@ -1,0 +1,121 @@
+package rollouttest_test
+
+import (
+	"iter"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/rollout"
+	"github.com/patchflow/patchflow/rollout/rollouttest"
+)
+
+// A timeline keeps its own books of the tasks; what it says must fit what the machine says, and the order of things.
+func TestTimelinesOfRandomRollouts(t *testing.T) {
+	undone, restarted, late := 0, 0, 0
+	for seed := range seeds(60) {
+		d := dice(seed)
+		p := randomPlan(t, &d, "q1", 5+d.upTo(20))
+		f := rollouttest.NewFleet(randomFleet(&d, seed, p.At, true))
+		results, err := rollouttest.Drive(f, rollouttest.DriveConfig{Seed: seed, Late: 20 * time.Hour, Seen: true}, p)
+		require.NoError(t, err, "seed %d", seed)
+		res := results[0]
+		lines, did, err := rollout.ReadTimeline(p, yielded(res.Entries))
+		require.NoError(t, err, "seed %d", seed)
+		require.Equal(t, uint64(len(res.Entries)), did.Entries)
+
+		tasks, installs := 0, 0
+		for i := range p.Devices {
+			m := lines.Device(i)[0]
+			tasks += m.Tasks
+			last := time.Time{}
+			for n, x := range lines.Tries(i) {
+				if x.Op == rollout.OpInstall {
+					installs++
+				}
+				require.Equal(t, uint32(n+1), x.Seq, "seed %d, device %d", seed, i)
+				require.False(t, x.Issued.Before(last), "seed %d, device %d, task %d was issued before the one before had ended", seed, i, n+1)
+				require.False(t, x.Ended.IsZero(), "seed %d, device %d, task %d never ended", seed, i, n+1)
+				last = x.Ended
+			}
+			require.Equal(t, res.Outcomes[m.Device], m.Outcome, "seed %d", seed)
+			require.False(t, m.Settled.IsZero(), "seed %d: %s is %s", seed, m.Device, m.Outcome)
+			switch m.Outcome {
+			case rollout.Succeeded:
+				require.False(t, m.Verified.IsZero(), "seed %d: %s was never looked at", seed, m.Device)
+				require.True(t, inOrder(m.Approved, m.Offered, m.Started, m.Verified, m.Settled), "seed %d: %+v", seed, m)
+			case rollout.RolledBack:
+				undone++
+				require.True(t, inOrder(m.Offered, m.Started, m.Undone, m.Settled), "seed %d: %+v", seed, m)
+			case rollout.Skipped, rollout.Cancelled:
+			default:
+				require.True(t, inOrder(m.Offered, m.Started, m.Settled), "seed %d: %+v", seed, m)
+			}
+			if !m.Rebooted.IsZero() {
+				restarted++
+			}
+			late += m.Late
+		}
+		require.Equal(t, res.Tasks, tasks, "seed %d", seed)
+		require.Equal(t, installs, sumOf(t, lines, "sum-installs"), "seed %d", seed)
+
+		// How the events fell into batches makes no difference.
+		apart, err := rollout.NewTimeline(p)
+		require.NoError(t, err)
+		for _, entry := range res.Entries {
+			b, err := rollout.DecodeBatch(entry)
+			require.NoError(t, err)
+			for _, e := range b.Events {
+				require.NoError(t, apart.Add(rollout.Batch{At: b.At, Events: []rollout.Event{e}}))
+			}
+		}
+		require.Empty(t, cmp.Diff(lines.Lines(), apart.Lines()), "seed %d", seed)
+	}
+	require.NotZero(t, undone)
+	require.NotZero(t, restarted)
+	require.NotZero(t, late)
+}
+
+// inOrder says whether those of the times that are told come one after the other.
+func inOrder(times ...time.Time) bool {
+	last := time.Time{}
+	for _, at := range times {
+		if at.IsZero() {
+			continue
+		}
+		if at.Before(last) {
+			return false
+		}
+		last = at
+	}
+	return true
+}
+
+// sumOf adds up what the lines say of one kind of thing.
+func sumOf(t *testing.T, lines *rollout.Timeline, code string) int {
+	t.Helper()
+	sum := 0
+	for _, l := range lines.Lines() {
+		for _, m := range l.Texts {
+			if m.Code == code || m.Code == code+"-one" {
+				n, err := strconv.Atoi(m.Get("n"))
+				require.NoError(t, err)
+				sum += n
+			}
+		}
+	}
+	return sum
+}
+
+func yielded(entries [][]byte) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
