@@ -1,0 +1,118 @@
+package fleetbed
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/patchflow/patchflow/internal/need"
+)
+
+// Gateway is the address of the test in the network of the devices: what it serves there they can reach.
+const Gateway = "10.77.0.1"
+
+// A Bed is a fleet that runs until its test ends.
+type Bed struct {
+	Devices []*Device
+
+	// Key is a file with the private key of the user root on all devices, and KnownHosts one with the keys of the devices.
+	Key, KnownHosts string
+}
+
+// New makes a fleet of n devices and returns when all of them answer.
+func New(t testing.TB, n int) *Bed {
+	t.Helper()
+	need.Root(t)
+	for _, program := range []string{"unshare", "ip", "mount", "umount", "sshd", "ssh-keygen"} {
+		need.Tool(t, program)
+	}
+	if os.Getenv(inside) == "" {
+		t.Fatal("fleetbed: TestMain must call fleetbed.Main")
+	}
+	if n < 1 || n > 250*250 {
+		t.Fatalf("fleetbed: %d devices", n)
+	}
+	// Overlays cannot lie on an overlay, which a temporary folder may.
+	dir := t.TempDir()
+	run(t, "mount", "-t", "tmpfs", "-o", "size=75%,mode=0755", "fleetbed", dir)
+	t.Cleanup(func() { run(t, "umount", "--lazy", dir) })
+	run(t, "mount", "-t", "tmpfs", "-o", "mode=0755", "fleetbed", "/run")
+	t.Cleanup(func() { run(t, "umount", "--lazy", "/run") })
+	makeDir(t, "/run/netns")
+
+	run(t, "ip", "link", "set", "lo", "up")
+	run(t, "ip", "link", "add", "bed", "type", "bridge")
+	t.Cleanup(func() { run(t, "ip", "link", "delete", "bed") })
+	run(t, "ip", "address", "add", Gateway+"/16", "dev", "bed")
+	run(t, "ip", "link", "set", "bed", "up")
+
+	b := &Bed{Key: filepath.Join(dir, "key"), KnownHosts: filepath.Join(dir, "known_hosts")}
+	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", b.Key)
+	for i := range n {
+		b.Devices = append(b.Devices, newDevice(dir, i, b.Key+".pub"))
+	}
+	// A few at once: making one is mostly waiting for programs to start.
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	turns := make(chan struct{}, 4)
+	for i, d := range b.Devices {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			if errs[i] = d.make(); errs[i] == nil {
+				errs[i] = d.boot()
+			}
+		}()
+	}
+	wg.Wait()
+	t.Cleanup(func() {
+		for _, d := range b.Devices {
+			d.Cut()
+			d.remove()
+		}
+	})
+	var known bytes.Buffer
+	for i, d := range b.Devices {
+		if errs[i] != nil {
+			t.Fatalf("fleetbed: %s: %v", d.Name, errs[i])
+		}
+		host, _, _ := strings.Cut(d.Addr, ":")
+		fmt.Fprintf(&known, "%s %s\n", host, d.hostKey)
+	}
+	if err := os.WriteFile(b.KnownHosts, known.Bytes(), 0o600); err != nil {
+		t.Fatalf("fleetbed: %v", err)
+	}
+	for _, d := range b.Devices {
+		d.Wait(t)
+	}
+	return b
+}
+
+func makeDir(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatalf("fleetbed: %v", err)
+	}
+}
+
+func run(t testing.TB, argv ...string) {
+	t.Helper()
+	if err := command(argv...); err != nil {
+		t.Fatalf("fleetbed: %v", err)
+	}
+}
+
+func command(argv ...string) error {
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%q: %w: %s", argv, err, out)
+	}
+	return nil
+}

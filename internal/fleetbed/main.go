@@ -1,0 +1,36 @@
+package fleetbed
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// inside is set in a process that has the namespaces of its own.
+const inside = "PATCHFLOW_FLEETBED"
+
+// Main runs the tests of a package in namespaces of their own, where the machine allows that; elsewhere it runs them as they are,
+// and [New] says what is missing. It does not return.
+func Main(m *testing.M) {
+	if os.Getenv(inside) != "" || os.Geteuid() != 0 {
+		os.Exit(m.Run())
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		os.Exit(m.Run())
+	}
+	c := exec.Command(unshare, append([]string{"--net", "--mount", "--propagation", "private", "--kill-child", "--fork", "--", os.Args[0]}, os.Args[1:]...)...)
+	c.Env = append(os.Environ(), inside+"=1")
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err = c.Run()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() > 0 {
+		os.Exit(exit.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fleetbed:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
