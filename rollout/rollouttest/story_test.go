@@ -24,6 +24,7 @@ func TestStories(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "rewrite the indented lines of the stories")
+	flag.String("record", "", "write the journals of this version into this new folder of testdata/journals")
 	flag.Parse()
 	m.Run()
 }
