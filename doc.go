@@ -46,6 +46,7 @@
 //   - policy: what goes where, when, in which order, and with whose leave
 //   - policy/calendar: on which days something recurs, and what a clock on the wall shows when
 //   - rollout: plans, the machine, tasks, deployers, the journal
+//   - rollout/simulate: what a plan would come to, before anything is touched
 //   - rollout/runner: the host for one process, which most products begin with
 //   - rollout/rollouttest: tests for hosts and journals
 //   - providers: what sits behind the plugs; providers/memory is the one to read first

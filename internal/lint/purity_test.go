@@ -159,7 +159,7 @@ func (v *purityVisitor) ranges(n *ast.RangeStmt) {
 
 // Unordered reports what depends on the order of a map, in the package where every such place is looked at.
 func (v *purityVisitor) unordered(n ast.Node, what string) {
-	if v.pkg.dir == "rollout" && orderFree()[v.function] == "" {
+	if within(v.pkg.dir, "rollout") && orderFree()[v.function] == "" {
 		v.report(n, "%s in %s: sort its keys, or say in orderFree why the order makes no difference", what, v.function)
 	}
 }
