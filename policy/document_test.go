@@ -101,6 +101,7 @@ func fleet() Policy {
 			{Name: "close of the month", On: recurrence("FREQ=MONTHLY;BYMONTHDAY=-1"), Start: 12 * 60, For: day + 12*hour, Zone: "Europe/Berlin"},
 		},
 		Fit:       Fit{Work: hour, Reboot: 20 * minute},
+		Missed:    MissedRuns,
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,

@@ -6,7 +6,7 @@ import (
 	"github.com/patchflow/patchflow/internal/enum"
 )
 
-// Missed says what becomes of work on a device that was away while a window was open.
+// Missed says what becomes of work on a device that was away when its window closed, and comes back while none is open.
 type Missed uint8
 
 const (
@@ -34,28 +34,32 @@ func (m *Missed) UnmarshalText(text []byte) error {
 
 // Back says when work may begin on a device that was away from one instant until before another, and whether at all. A
 // window is missed if the device was away when it closed, and no window is open when it is back. Work that runs then has
-// until the next freeze, or no limit: nobody has said when it must be over. For a host that dispatches by itself; package
-// rollout waits for the next opening.
+// until the next freeze, or no limit: nobody has said when it must be over. Package rollout goes by it once it is told that a
+// device is back.
 func (s Schedule) Back(m Missed, away, back time.Time) (Opening, bool) {
 	open, close := s.Next(back)
 	next := Opening{open, close}
-	if m == MissedWaits || !open.IsZero() && !open.After(back) || !s.closed(away, back) {
+	if m == MissedWaits || !open.IsZero() && !open.After(back) || !s.Closed(away, back) {
 		return next, !open.IsZero()
 	}
 	if m == MissedSkips {
 		return Opening{}, false
 	}
-	free := s
-	free.windows, free.plain = nil, nil
-	open, close = free.Next(back)
+	open, close = s.Freezes().Next(back)
 	if open.Before(back) {
 		open = back.UTC()
 	}
 	return Opening{open, close}, !open.IsZero()
 }
 
-// closed says whether an opening has closed between two instants: after the first, and not after the second.
-func (s Schedule) closed(from, to time.Time) bool {
+// Freezes returns s without its windows: it is open whenever no freeze is on and enough is left before the next one.
+func (s Schedule) Freezes() Schedule {
+	s.windows, s.plain = nil, nil
+	return s
+}
+
+// Closed says whether an opening has closed between two instants: after the first, and not after the second.
+func (s Schedule) Closed(from, to time.Time) bool {
 	for o := range s.Openings(from, to) {
 		return !o.Close.IsZero() && !o.Close.After(to)
 	}

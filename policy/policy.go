@@ -14,6 +14,7 @@ type Policy struct {
 	Windows   []Window `json:"windows,omitempty" yaml:"windows,omitempty"`     // when work may begin; none means always
 	Freezes   []Freeze `json:"freezes,omitempty" yaml:"freezes,omitempty"`     // when no work begins, whatever windows say
 	Fit       Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`              // how much of an opening must be left
+	Missed    Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`       // what becomes of a device that was away while its window was open
 	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`

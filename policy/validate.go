@@ -31,6 +31,7 @@ func (p *Policy) faults() []*FieldError {
 	c.windows("windows", p.Windows)
 	c.freezes(p)
 	c.fit(p)
+	c.enum("missed", p.Missed)
 	c.need("need", &p.Need, true)
 	c.count("maxActive", p.MaxActive)
 	c.retry("retry", p.Retry)

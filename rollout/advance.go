@@ -313,6 +313,9 @@ func (m *Machine) Next() (time.Time, bool) {
 			if m.anyWaiting(g) && !g.open(m.now) && g.from != math.MaxInt64 {
 				sooner(g.from)
 			}
+			if h := &g.unbound; m.anyExcused(g) && !h.open(m.now) && h.from != math.MaxInt64 {
+				sooner(h.from)
+			}
 		}
 	}
 	return instant(next), next != 0
@@ -327,6 +330,14 @@ func (m *Machine) anyWaiting(g *group) bool {
 		g.again = g.again[1:]
 	}
 	return g.fresh < len(g.members) || len(g.again) > 0
+}
+
+// anyExcused says whether a device of g that need not wait for its window waits for something else.
+func (m *Machine) anyExcused(g *group) bool {
+	for len(g.excused) > 0 && !m.wantsAgain(g.excused[0]) {
+		g.excused = g.excused[1:]
+	}
+	return len(g.excused) > 0
 }
 
 // Scopes of a rollback.

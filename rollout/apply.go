@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // Apply lets one event of a journal change the machine as it did when it was decided, at the time of its batch. It never
@@ -90,6 +91,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Returned:
 		return devices(e.Devices)
+	case WindowMissed:
+		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
 	case DeviceSettled:
@@ -168,6 +171,12 @@ func (m *Machine) apply(e Event) {
 			m.back(d)
 			m.dev[d].due = m.now
 			m.setTimer(d, m.now)
+		}
+	case WindowMissed:
+		if e.Then == policy.MissedRuns {
+			for _, d := range e.Devices {
+				m.dev[d].flags |= excused
+			}
 		}
 	case Lapsed:
 		for _, d := range e.Devices {

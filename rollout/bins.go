@@ -18,6 +18,7 @@ const (
 	toSettle
 	toTimeOut
 	toReturn
+	toMiss
 	toLapse
 	toStop
 )
@@ -85,6 +86,8 @@ func (m *Machine) flush() {
 			m.emit(TimedOut{b.devices})
 		case toReturn:
 			m.emit(Returned{b.devices})
+		case toMiss:
+			m.emit(WindowMissed{Devices: b.devices, Then: m.plan.Policy.Missed})
 		case toLapse:
 			m.emit(Lapsed{b.devices})
 		case toStop:

@@ -3,6 +3,7 @@ package rollout
 import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // The kinds of events in a journal. A number is never used for another event.
@@ -32,6 +33,8 @@ const (
 	kindReviewed
 )
 
+const kindWindowMissed byte = 24
+
 func (Began) kind() byte         { return kindBegan }
 func (Adopted) kind() byte       { return kindAdopted }
 func (RingAsked) kind() byte     { return kindRingAsked }
@@ -47,6 +50,7 @@ func (Late) kind() byte          { return kindLate }
 func (TimedOut) kind() byte      { return kindTimedOut }
 func (Postponed) kind() byte     { return kindPostponed }
 func (Returned) kind() byte      { return kindReturned }
+func (WindowMissed) kind() byte  { return kindWindowMissed }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -67,9 +71,13 @@ func (v Answered) encode(e *encoder)      { e.reports(v.Reports) }
 func (v Late) encode(e *encoder)          { e.reports(v.Reports) }
 func (v TimedOut) encode(e *encoder)      { e.devices(v.Devices) }
 func (v Returned) encode(e *encoder)      { e.devices(v.Devices) }
-func (v Lapsed) encode(e *encoder)        { e.devices(v.Devices) }
-func (v StopAsked) encode(e *encoder)     { e.devices(v.Devices) }
-func (v Reviewed) encode(e *encoder)      { e.string(v.Request); e.string(v.By); e.string(v.Reason) }
+func (v WindowMissed) encode(e *encoder) {
+	e.devices(v.Devices)
+	e.byte(byte(v.Then))
+}
+func (v Lapsed) encode(e *encoder)    { e.devices(v.Devices) }
+func (v StopAsked) encode(e *encoder) { e.devices(v.Devices) }
+func (v Reviewed) encode(e *encoder)  { e.string(v.Request); e.string(v.By); e.string(v.Reason) }
 
 func (v RingDecided) encode(e *encoder) {
 	e.int(v.Ring)
@@ -182,6 +190,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 			Devices: d.devices(), Until: d.times()}
 	case kindReturned:
 		return Returned{Devices: d.devices()}
+	case kindWindowMissed:
+		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
 	case kindLapsed:
 		return Lapsed{Devices: d.devices()}
 	case kindDeviceSettled:

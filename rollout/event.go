@@ -121,6 +121,14 @@ type Postponed struct {
 // Returned says that these devices, which were unreachable, were seen again.
 type Returned struct{ Devices []int32 }
 
+// WindowMissed says that these devices, which were away when their window closed, are back while none is open, and what
+// becomes of them: those with [policy.MissedRuns] need not wait for the next one, though freezes hold for them all the same;
+// those with [policy.MissedSkips] are settled as skipped by an event of its own.
+type WindowMissed struct {
+	Devices []int32
+	Then    policy.Missed
+}
+
 // Lapsed says that these devices have been unreachable for longer than the grace: they leave the denominator reached.
 type Lapsed struct{ Devices []int32 }
 

@@ -55,13 +55,13 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.soonest(instant(dev.due))
 	}
 	if dev.op == OpInstall && dev.flags&session == 0 {
-		if g := m.groupOf(int32(i)); !g.open(at) {
-			if t := g.schedule.Explain(instant(at)); t.State == policy.TimingFrozen {
-				x.Reasons = append(x.Reasons, message("wait-freeze", "freeze", t.Freeze, "at", clock(instant(g.from))))
+		if h := m.hoursOf(int32(i), m.groupOf(int32(i))); !h.open(at) {
+			if t := h.schedule.Explain(instant(at)); t.State == policy.TimingFrozen {
+				x.Reasons = append(x.Reasons, message("wait-freeze", "freeze", t.Freeze, "at", clock(instant(h.from))))
 			} else {
-				x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(g.from))))
+				x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(h.from))))
 			}
-			x.soonest(instant(g.from))
+			x.soonest(instant(h.from))
 		}
 	}
 	if limit := m.plan.Policy.MaxActive; limit > 0 && m.active >= limit {

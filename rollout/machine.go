@@ -116,6 +116,7 @@ const (
 	queued                    // stands in the list of parked devices
 	picked                    // dealt with in this step
 	lapsing                   // found to be gone in this step
+	excused                   // missed its window, and need not wait for the next one
 )
 
 // aux holds what few devices have.
@@ -164,15 +165,30 @@ func (s ringState) String() string {
 
 // A group is the devices of a ring in one time zone whose content passes the same freezes: they share their schedule.
 type group struct {
-	ring     int
-	slot     slot
-	members  []int32 // in their order
-	fresh    int     // members before this have been begun or settled
-	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
+	ring    int
+	slot    slot
+	members []int32 // in their order
+	fresh   int     // members before this have been begun or settled
+	again   []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
+	excused []timer // of these, the devices that need not wait for a window
+	hours           // in which work begins
+	unbound hours   // the same for devices that are excused
+}
+
+// hours are the openings of a schedule, with the one that was looked up last.
+type hours struct {
 	schedule policy.Schedule
 	from, to int64 // the opening that holds asked, or the next; to 0 means that it never closes
 	asked    int64 // the instant it was looked up for; what is earlier is looked up again
 	known    bool
+}
+
+// hours returns those that device d, a member of g, goes by.
+func (m *Machine) hoursOf(d int32, g *group) *hours {
+	if m.dev[d].flags&excused != 0 {
+		return &g.unbound
+	}
+	return &g.hours
 }
 
 // NewMachine makes a machine for p, before its first signal. It fails if the plan is not whole or names a time zone that is
@@ -246,7 +262,7 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[slot]p
 				}
 				schedules[g.slot] = s
 			}
-			g.schedule = s
+			g.schedule, g.unbound.schedule = s, s.Freezes()
 		}
 		where[at] = len(m.groups)
 		m.groups = append(m.groups, g)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // A Message is a text for people as data: a code and its parameters, for a vendor to translate. String renders it in
@@ -94,6 +95,8 @@ func english(code string) (string, bool) {
 		return "{devices}: no answer in time", true
 	case "postponed":
 		return "{op} {devices} again at {until}[ ({fault})]", true
+	case "window-missed":
+		return "{devices}: away when the window closed: {then}", true
 	case "returned":
 		return "{devices}: seen again", true
 	case "lapsed":
@@ -299,6 +302,12 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}
 	case Returned:
 		return []Message{message("returned", "devices", p.names(e.Devices))}
+	case WindowMissed:
+		then := "to be left out"
+		if e.Then == policy.MissedRuns {
+			then = "to begin outside of it"
+		}
+		return []Message{message("window-missed", "devices", p.names(e.Devices), "then", then)}
 	case Lapsed:
 		return []Message{message("lapsed", "devices", p.names(e.Devices))}
 	case DeviceSettled:

@@ -18,8 +18,9 @@ import (
 const hour = policy.Duration(time.Hour)
 
 // trace carries a plan of 20 devices out until it ends or three days have gone by, and tells what was decided: a line for
-// each message, with the hours since the beginning. Devices answer as told; nil is no answer.
-func trace(t *testing.T, in PlanInput, answer func(Task) *Report) string {
+// each message, with the hours since the beginning. Devices answer as told; nil is no answer. After so many hours, if any are
+// given, all of them are seen.
+func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Duration) string {
 	t.Helper()
 	p, err := NewPlan(in)
 	if err != nil {
@@ -58,6 +59,15 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report) string {
 			continue
 		}
 		next, ok := m.Next()
+		if at := in.At.Add(seen); seen > 0 && at.After(now) && (!ok || next.After(at)) {
+			now = at
+			all := make([]int32, len(p.Devices))
+			for d := range all {
+				all[d] = int32(d)
+			}
+			step(Seen{now, all})
+			continue
+		}
 		if !ok || next.After(end) {
 			break
 		}
@@ -104,6 +114,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		change func(*policy.Policy)
 		answer func(Task) *Report
 		input  func(*PlanInput)
+		seen   time.Duration
 		want   string // in the trace with the change, and not in the one without
 	}
 	tolerant := func(p *policy.Policy) { p.Rings[0].Gate.MaxFailed = 5000 }
@@ -119,6 +130,13 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Fit.Work": {base: morning, change: func(p *policy.Policy) { p.Fit.Work = hour }, want: "\n23h install"},
 		"Fit.Reboot": {base: func(p *policy.Policy) { morning(p); p.Reboot.Mode = policy.RebootIfRequired },
 			change: func(p *policy.Policy) { p.Fit.Reboot = hour }, want: "\n23h install"},
+
+		"Missed": {base: morning, answer: func(t Task) *Report {
+			if t.Op == OpInstall && t.Issued.Hour() == 9 && t.Issued.Day() == 2 {
+				return &Report{Phase: PhaseFailed, Fault: patch.Unreachable}
+			}
+			return fine(t)
+		}, seen: 6 * time.Hour, change: func(p *policy.Policy) { p.Missed = policy.MissedRuns }, want: "\n6h install"},
 
 		"Ring.Name":       {change: func(p *policy.Policy) { p.Rings[0].Name = "other" }, want: "ring other opens"},
 		"Ring.Share":      {change: func(p *policy.Policy) { p.Rings[0].Share = 1000 }, want: "gate of ring first: pass, 2 of 2"},
@@ -200,7 +218,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 						change(&in.Policy)
 					}
 				}
-				return trace(t, in, c.answer)
+				return trace(t, in, c.answer, c.seen)
 			}
 			require.NotContains(t, run(c.base), c.want)
 			require.Contains(t, run(c.base, c.change), c.want)

@@ -292,6 +292,7 @@ func contentReboots(c *Content) bool {
 // seen makes devices that were unreachable due at once.
 func (m *Machine) seen(devices []int32) {
 	m.bins.reset()
+	var missed []int32
 	for _, d := range devices {
 		if d < 0 || int(d) >= len(m.dev) {
 			continue
@@ -300,11 +301,21 @@ func (m *Machine) seen(devices []int32) {
 		if dev.state == waiting && dev.offline != 0 && dev.flags&picked == 0 {
 			dev.flags |= picked
 			m.bins.add(bin{what: toReturn}, d)
+			if m.missed(d) {
+				missed = append(missed, d)
+			}
 		}
 	}
 	for i := range m.bins.all {
 		for _, d := range m.bins.all[i].devices {
 			m.dev[d].flags &^= picked
+		}
+	}
+	m.flush()
+	for _, d := range missed {
+		m.bins.add(bin{what: toMiss}, d)
+		if m.plan.Policy.Missed == policy.MissedSkips {
+			m.settle(d, Skipped, patch.Unreachable)
 		}
 	}
 	m.flush()
@@ -371,7 +382,11 @@ func (m *Machine) wake(t timer) {
 		m.resume(t.device)
 	case dev.op == OpInstall:
 		g := m.groupOf(t.device)
-		g.again = insert(g.again, t)
+		if dev.flags&excused != 0 {
+			g.excused = insert(g.excused, t)
+		} else {
+			g.again = insert(g.again, t)
+		}
 	case dev.flags&undone == 0:
 		m.lost = insert(m.lost, t)
 	}

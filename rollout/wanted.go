@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/patchflow/patchflow/policy"
 )
 
 // granted begins what was wanted.
@@ -31,10 +33,11 @@ func (m *Machine) granted(devices []int32) {
 		case OpRollback:
 		case OpInstall:
 			g := m.groupOf(d)
-			if m.stage != StageActive || !r.state.opened() || !g.open(m.now) {
+			h := m.hoursOf(d, g)
+			if m.stage != StageActive || !r.state.opened() || !h.open(m.now) {
 				continue
 			}
-			startBy = g.to
+			startBy = h.to
 		case OpReboot, OpVerify:
 			if m.stage != StageActive {
 				continue
@@ -73,16 +76,27 @@ func (m *Machine) groupOf(d int32) *group {
 	return &groups[i]
 }
 
-// open says whether work may begin in g at now, and remembers the opening.
-func (g *group) open(now int64) bool {
-	if !g.known || now < g.asked || g.to != 0 && now >= g.to {
-		g.asked, g.known = now, true
-		g.from, g.to = math.MaxInt64, 0 // it never opens
-		if from, to := g.schedule.Next(time.Unix(0, now).UTC()); !from.IsZero() {
-			g.from, g.to = from.UnixNano(), nanos(to)
+// open says whether work may begin at now, and remembers the opening.
+func (h *hours) open(now int64) bool {
+	if !h.known || now < h.asked || h.to != 0 && now >= h.to {
+		h.asked, h.known = now, true
+		h.from, h.to = math.MaxInt64, 0 // it never opens
+		if from, to := h.schedule.Next(time.Unix(0, now).UTC()); !from.IsZero() {
+			h.from, h.to = from.UnixNano(), nanos(to)
 		}
 	}
-	return now >= g.from
+	return now >= h.from
+}
+
+// missed says whether device d, which has been unreachable until now, was away when its window closed, and comes back while
+// none is open.
+func (m *Machine) missed(d int32) bool {
+	dev := &m.dev[d]
+	if m.plan.Policy.Missed == policy.MissedWaits || dev.offline == 0 || dev.op != OpInstall || dev.flags&(session|undone|excused) != 0 {
+		return false
+	}
+	g := m.groupOf(d)
+	return !g.open(m.now) && g.schedule.Closed(instant(dev.offline), m.Now())
 }
 
 // Wanted returns up to max devices that the rollout would begin to work on now, rollbacks first, then ring by ring in
@@ -158,6 +172,16 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 		g := &m.groups[i]
 		for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
 			g.again = g.again[1:]
+		}
+		for len(g.excused) > 0 && !m.wantsAgain(g.excused[0]) {
+			g.excused = g.excused[1:]
+		}
+		if len(g.excused) > 0 && g.unbound.open(now) {
+			for _, t := range g.excused {
+				if m.wantsAgain(t) && !take(t.device) {
+					return false
+				}
+			}
 		}
 		for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
 			g.fresh++

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -33,6 +34,9 @@ type audited struct {
 	taken    bool // rolled back once
 	attempts int
 	reboots  int
+	offline  time.Time // since when it is unreachable
+	away     time.Time // since when it was, before it was seen again
+	excused  bool      // from waiting for a window
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -103,6 +107,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 					a.plan.Devices[r.Device], r.Seq, d.running, d.seq)
 			}
 			d.running = !r.Phase.Last()
+			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
+				d.offline = time.Time{}
+			}
 		}
 	case rollout.TimedOut:
 		return a.each(e.Devices, func(d *audited) error {
@@ -120,8 +127,28 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("postponed; running %v, %s", d.running, d.outcome)
 			}
+			if e.Fault == patch.Unreachable && d.offline.IsZero() {
+				d.offline = at
+			}
 			return nil
 		})
+	case rollout.Returned:
+		return a.each(e.Devices, func(d *audited) error {
+			if d.offline.IsZero() {
+				return errors.New("seen again, and was not away")
+			}
+			d.away, d.offline = d.offline, time.Time{}
+			return nil
+		})
+	case rollout.WindowMissed:
+		for _, i := range e.Devices {
+			d, s := &a.devices[i], a.windows[a.plan.RingOf(int(i))][a.clock(int(i))]
+			if o, ok := s.Back(e.Then, d.away, at); e.Then != a.plan.Policy.Missed || e.Then == policy.MissedWaits || s.Open(at) || !s.Closed(d.away, at) ||
+				ok == (e.Then == policy.MissedSkips) {
+				return fmt.Errorf("device %s: away since %s, and back when work may begin in %+v", a.plan.Devices[i], d.away, o)
+			}
+			d.excused = e.Then == policy.MissedRuns
+		}
 	case rollout.DeviceSettled:
 		return a.each(e.Devices, func(d *audited) error {
 			if d.running || d.outcome != rollout.Unsettled {
@@ -201,7 +228,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("installed after it was rolled back")
 		case d.attempts > a.retry.Attempts:
 			return fmt.Errorf("attempt %d of %d", d.attempts, a.retry.Attempts)
-		case !a.windows[r][a.clock(int(i))].Open(at):
+		case d.excused && !a.windows[r][a.clock(int(i))].Freezes().Open(at):
+			return errors.New("installed during a freeze")
+		case !d.excused && !a.windows[r][a.clock(int(i))].Open(at):
 			return errors.New("installed outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")

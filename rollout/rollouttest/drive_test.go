@@ -113,6 +113,7 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			in.Contents[0].Passes = []string{"freeze"}
 		}
 	}
+	in.Policy.Missed = pick(d, policy.MissedWaits, policy.MissedRuns, policy.MissedSkips)
 	if d.chance(20) {
 		in.Policy.Fit.Work = policy.Duration(1+d.upTo(50)) * policy.Duration(time.Minute)
 	}
