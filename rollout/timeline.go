@@ -49,7 +49,16 @@ type try struct {
 	late     Phase
 }
 
-type ringTimes struct{ approved, opened int64 }
+type ringTimes struct{ asked, approved, opened, passed int64 }
+
+// RingTimes are the milestones of a ring. Each is zero if the journal does not tell of it.
+type RingTimes struct {
+	Name     string    `json:"name"`
+	Asked    time.Time `json:"asked,omitzero"`    // leave was asked, the last time
+	Approved time.Time `json:"approved,omitzero"` // and given
+	Opened   time.Time `json:"opened,omitzero"`
+	Passed   time.Time `json:"passed,omitzero"` // its gate, or a person, let the next one open
+}
 
 // A Judgement is what a gate came to at a time, with its evidence.
 type Judgement struct {
@@ -148,17 +157,28 @@ func (t *Timeline) Machine() *Machine { return t.m }
 // Gates returns every judgement of a gate, in the order in which they were made.
 func (t *Timeline) Gates() []Judgement { return t.gates }
 
+// Rings returns the milestones of the rings, in their order.
+func (t *Timeline) Rings() []RingTimes {
+	all := make([]RingTimes, len(t.rings))
+	for i := range t.rings {
+		r := &t.rings[i]
+		all[i] = RingTimes{Name: t.m.plan.Rings[i].Name, Asked: instant(r.asked), Approved: instant(r.approved), Opened: instant(r.opened),
+			Passed: instant(r.passed)}
+	}
+	return all
+}
+
 // event takes in an event that the machine has taken in before.
 func (t *Timeline) event(at int64, e Event) {
 	switch e := e.(type) {
 	case RingAsked:
-		t.rings[e.Ring].approved = 0
+		t.rings[e.Ring].asked, t.rings[e.Ring].approved = at, 0
 	case RingOpened:
 		r := &t.rings[e.Ring]
 		if r.opened == 0 {
 			r.opened = at
 		}
-		if r.approved == 0 {
+		if r.approved == 0 && r.asked != 0 {
 			r.approved = at // nothing else opens a ring that takes leave
 		}
 	case RingDecided:
@@ -167,6 +187,9 @@ func (t *Timeline) event(at int64, e Event) {
 		}
 	case Judged:
 		t.gates = append(t.gates, Judgement{instant(at), e})
+		if e.Result == Pass {
+			t.rings[e.Ring].passed = at
+		}
 	case Issued:
 		for _, d := range e.Devices {
 			seq, _ := t.m.Current(d)

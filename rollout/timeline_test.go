@@ -166,6 +166,11 @@ func TestTimelineOfLeave(t *testing.T) {
 	got := x.lines.Device(0)[0]
 	require.Equal(t, x.after(3), got.Approved)
 	require.Equal(t, x.after(3), got.Offered)
+	require.Equal(t, []RingTimes{{Name: "all", Asked: x.begun, Approved: x.after(3), Opened: x.after(3)}}, x.lines.Rings())
+	x.at(4)
+	x.report(1, Report{Phase: PhaseSucceeded})
+	x.report(2, Report{Phase: PhaseSucceeded})
+	require.Equal(t, x.after(4), x.lines.Rings()[0].Passed)
 }
 
 func TestTimelineSaysNothingOfWhatIsStillToCome(t *testing.T) {

@@ -20,6 +20,9 @@ type Config struct {
 
 	// Agenda makes the agenda of each run, with its limits. nil makes one without any.
 	Agenda func() *rollout.Agenda
+
+	// Observe is told each batch of each run, counted from 0: what a host would have written down. nil for nobody.
+	Observe func(run int, b rollout.Batch)
 }
 
 // A Forecast is what many runs of a plan come to.
@@ -129,7 +132,11 @@ func Runs(cfg Config) ([]Run, error) {
 	}
 	runs := make([]Run, cmp.Or(cfg.Runs, 20))
 	for i := range runs {
-		if runs[i], err = carryOut(cfg.Plan, model.run(cfg.Seed, i), cfg.Clock, cfg.Agenda); err != nil {
+		observe := func(rollout.Batch) {}
+		if cfg.Observe != nil {
+			observe = func(b rollout.Batch) { cfg.Observe(i, b) }
+		}
+		if runs[i], err = carryOut(cfg.Plan, model.run(cfg.Seed, i), cfg.Clock, cfg.Agenda, observe); err != nil {
 			return nil, err
 		}
 	}

@@ -34,11 +34,12 @@ func (c Clock) withDefaults() Clock {
 // A world is one run: a machine, its agenda, and what is on its way to them.
 type world struct {
 	oracle
-	clock  Clock
-	m      *rollout.Machine
-	plan   *rollout.Plan
-	agenda *rollout.Agenda
-	meter  meter
+	clock   Clock
+	m       *rollout.Machine
+	plan    *rollout.Plan
+	agenda  *rollout.Agenda
+	meter   meter
+	observe func(rollout.Batch)
 
 	now, end int64
 	absent   []bool // by device: what is verified is that the content is gone
@@ -72,12 +73,12 @@ func (q *instants) Pop() any {
 }
 
 // carryOut runs a plan to its end, or until nothing happens by itself any more.
-func carryOut(p rollout.Plan, o oracle, clock Clock, agenda func() *rollout.Agenda) (Run, error) {
+func carryOut(p rollout.Plan, o oracle, clock Clock, agenda func() *rollout.Agenda, observe func(rollout.Batch)) (Run, error) {
 	m, err := rollout.NewMachine(p)
 	if err != nil {
 		return Run{}, err
 	}
-	w := &world{oracle: o, clock: clock.withDefaults(), m: m, plan: m.Plan(), now: p.At.UnixNano(), agenda: new(rollout.Agenda),
+	w := &world{oracle: o, observe: observe, clock: clock.withDefaults(), m: m, plan: m.Plan(), now: p.At.UnixNano(), agenda: new(rollout.Agenda),
 		absent: make([]bool, len(p.Devices)), awaited: make([]bool, len(p.Devices)), mail: make(map[int64]*letters)}
 	if agenda != nil {
 		w.agenda = agenda()
@@ -232,6 +233,9 @@ func (w *world) step(s rollout.Signal, granted []int32) error {
 	}
 	w.agenda.Note(w.m, b, granted)
 	w.meter.batch(w.m, &b)
+	if !b.Empty() {
+		w.observe(b)
+	}
 	for _, e := range b.Events {
 		if e, ok := e.(rollout.Issued); ok {
 			for _, d := range e.Devices {
