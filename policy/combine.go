@@ -118,6 +118,7 @@ func settings() []setting {
 		{path: "retry.timeout"},
 		{path: "reboot.mode", order: func(l *Layer) int64 { return -int64(l.Policy.Reboot.Mode) }},
 		{path: "reboot.timeout"},
+		{path: "reboot.windows"},
 		{path: "rollback.on"},
 		{path: "rollback.irreversible", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Irreversible) }},
 		{path: "rollback.acknowledged", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Acknowledged) }},

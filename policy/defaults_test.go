@@ -89,7 +89,7 @@ func TestDefaultsTakeThePlaceOfZeros(t *testing.T) {
 	require.Equal(t, fleet().Retry, fleet().Retry.WithDefaults(), "what is set stays")
 
 	require.Equal(t, Reboot{Timeout: 30 * minute}, Reboot{}.WithDefaults())
-	require.Equal(t, Reboot{RebootAlways, hour}, Reboot{RebootAlways, hour}.WithDefaults())
+	require.Equal(t, fleet().Reboot, fleet().Reboot.WithDefaults())
 
 	require.Equal(t, Gate{MinSuccess: 10000, MinSample: 1}, Gate{}.WithDefaults())
 	require.Equal(t, Gate{MinSuccess: 9500, MaxFailed: 500, MinSample: 1}, Gate{MaxFailed: 500}.WithDefaults())

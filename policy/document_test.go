@@ -106,7 +106,8 @@ func fleet() Policy {
 		MaxActive: 500,
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
-		Reboot:   Reboot{Mode: RebootIfRequired, Timeout: 45 * minute},
+		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
+			Windows: []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}}},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true},
 		Deadlines: []Deadline{
 			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
@@ -154,7 +155,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	}
 	visit(reflect.ValueOf(fleet()), "")
 	for name, is := range set {
-		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Policy.Rollback",
+		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Ring.Windows", "Ring.Need", "Policy.Need"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)

@@ -9,7 +9,7 @@ import (
 // that is left. The zero Fit asks for nothing.
 type Fit struct {
 	Work   Duration `json:"work,omitempty" yaml:"work,omitempty"`     // the longest that the work on one device takes
-	Reboot Duration `json:"reboot,omitempty" yaml:"reboot,omitempty"` // kept back for a restart, if the policy restarts devices at all
+	Reboot Duration `json:"reboot,omitempty" yaml:"reboot,omitempty"` // kept back for a restart, if the policy restarts devices at all: in windows for restarts, if there are any
 }
 
 // String returns f on one line: "1h, and 20m for a restart".
@@ -20,11 +20,13 @@ func (f Fit) String() string {
 	return fmt.Sprintf("%s, and %s for a restart", f.Work, f.Reboot)
 }
 
-// seconds returns how much of an opening must be left, in whole seconds.
-func (f Fit) seconds(m RebootMode) int64 {
+// seconds returns how much of an opening must be left for work, in whole seconds.
+func (f Fit) seconds(r *Reboot) int64 {
 	need := f.Work
-	if m != RebootNever {
+	if r.Mode != RebootNever && len(r.Windows) == 0 {
 		need += f.Reboot
 	}
-	return int64((need.Std() + time.Second - 1) / time.Second)
+	return wholeSeconds(need)
 }
+
+func wholeSeconds(d Duration) int64 { return int64((d.Std() + time.Second - 1) / time.Second) }

@@ -144,7 +144,7 @@ func (c *checker) roomy(p *Policy, path string, ws []Window) {
 	if len(ws) == 0 {
 		return
 	}
-	s := Schedule{need: p.Fit.seconds(p.Reboot.Mode)}
+	s := Schedule{need: p.Fit.seconds(&p.Reboot)}
 	for i := range ws {
 		if !ws[i].On.IsZero() {
 			return

@@ -233,7 +233,7 @@ func bookedOpenings(p *Policy, ws []Window, loc *time.Location, from, to int64) 
 		changes = append(changes, p.from, p.to)
 	}
 	slices.Sort(changes)
-	need := p.Fit.seconds(p.Reboot.Mode)
+	need := p.Fit.seconds(&p.Reboot)
 	for i, t := range changes[:len(changes)-1] {
 		next := changes[i+1]
 		if next <= from || t >= to || t == next || len(ws) > 0 && !within(windows, t) || within(freezes, t) {

@@ -105,10 +105,12 @@ type Retry struct {
 	Timeout      Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for one task; then its device is asked what is true; 0 means 4h
 }
 
-// Reboot says what happens when a patch wants a restart.
+// Reboot says what happens when a patch wants a restart. A device that waits for one of Windows keeps no place meanwhile: others
+// are worked on, and other rollouts may work on it.
 type Reboot struct {
 	Mode    RebootMode `json:"mode,omitempty" yaml:"mode,omitempty"`
 	Timeout Duration   `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the device to come back; 0 means 30m
+	Windows []Window   `json:"windows,omitempty" yaml:"windows,omitempty"` // when devices are restarted, freezes apart; none means as soon as a restart is due
 }
 
 // Rollback says what happens when a gate fails.

@@ -39,7 +39,21 @@ func NewSchedule(ws []Window, zone string) (Schedule, error) {
 // Schedule is [NewSchedule] with the freezes of p, less those that are named as passed, and with its Fit. The windows are
 // those of a ring, or p's own if the ring has none. A freeze that goes by the device's own clock needs a zone too.
 func (p *Policy) Schedule(ws []Window, zone string, passed ...string) (Schedule, error) {
-	s := Schedule{need: p.Fit.seconds(p.Reboot.Mode), plain: ws}
+	return p.schedule("windows", ws, p.Fit.seconds(&p.Reboot), zone, passed)
+}
+
+// RestartSchedule returns when devices in zone are restarted: the windows of Reboot less the freezes that are not passed. Fit
+// keeps its time for a restart back there. Without such windows the schedule is always open: freezes do not part a restart from
+// the work that it belongs to.
+func (p *Policy) RestartSchedule(zone string, passed ...string) (Schedule, error) {
+	if len(p.Reboot.Windows) == 0 {
+		return Schedule{}, nil
+	}
+	return p.schedule("reboot.windows", p.Reboot.Windows, wholeSeconds(p.Fit.Reboot), zone, passed)
+}
+
+func (p *Policy) schedule(field string, ws []Window, need int64, zone string, passed []string) (Schedule, error) {
+	s := Schedule{need: need, plain: ws}
 	zones := make(map[string]*time.Location, 1)
 	load := func(path, name string) (*time.Location, error) {
 		if name == "" {
@@ -59,7 +73,7 @@ func (p *Policy) Schedule(ws []Window, zone string, passed ...string) (Schedule,
 		return loc, nil
 	}
 	for i := range ws {
-		loc, err := load(index("windows", i), ws[i].Zone)
+		loc, err := load(index(field, i), ws[i].Zone)
 		if err != nil {
 			return Schedule{}, err
 		}

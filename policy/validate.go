@@ -37,6 +37,10 @@ func (p *Policy) faults() []*FieldError {
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)
 	c.duration("reboot.timeout", p.Reboot.Timeout)
+	c.windows("reboot.windows", p.Reboot.Windows)
+	if len(p.Reboot.Windows) > 0 && p.Reboot.Mode == RebootNever {
+		c.fault("reboot.windows", "there are windows, but reboot.mode is never")
+	}
 	c.enum("rollback.on", p.Rollback.On)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)

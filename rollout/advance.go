@@ -272,7 +272,7 @@ func (m *Machine) settleRest(o Outcome) {
 		case dev.former != Unsettled:
 			m.bins.add(bin{what: toSettle, outcome: dev.former, owes: dev.flags&owes != 0}, int32(d))
 		default:
-			m.bins.add(bin{what: toSettle, outcome: o}, int32(d))
+			m.bins.add(bin{what: toSettle, outcome: o, owes: dev.op == OpReboot && dev.flags&owes != 0}, int32(d))
 		}
 	}
 	m.flush()
@@ -297,10 +297,18 @@ func (m *Machine) Next() (time.Time, bool) {
 	if t, ok := m.nextTimer(); ok {
 		sooner(t.at)
 	}
+	for len(m.lost) > 0 && !m.wantsLost(m.lost[0]) {
+		m.lost = m.lost[1:]
+	}
 	for r := range m.rings {
 		ring := &m.rings[r]
 		if ring.state == ringSoaking {
 			sooner(ring.soak)
+		}
+		for i := ring.groups[0]; i < ring.groups[1] && len(m.lost) > 0 && m.stage == StageActive; i++ {
+			if h := &m.groups[i].restarts; !h.open(m.now) && h.from != math.MaxInt64 {
+				sooner(h.from)
+			}
 		}
 		if m.stage != StageActive || !ring.state.opened() {
 			continue

@@ -324,7 +324,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 			dev.tries = 0
 		}
 		dev.op, dev.fault = e.Op, e.Fault
-		dev.flags &^= absent | stopped
+		dev.flags &^= absent | stopped | picked
 		if e.Absent {
 			dev.flags |= absent
 		}
@@ -352,7 +352,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if dev.offline != 0 && dev.flags&gone == 0 {
 			m.setTimer(d, max(dev.offline+int64(m.retry.Grace), m.now))
 		}
-		if e.Op == OpInstall {
+		if e.Op == OpInstall || e.Frees {
 			m.free(d)
 		}
 		m.setTimer(d, dev.due)

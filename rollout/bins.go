@@ -33,6 +33,7 @@ type bin struct {
 	outcome Outcome
 	owes    bool
 	startBy int64
+	frees   bool
 
 	devices []int32
 	until   []time.Time
@@ -40,7 +41,7 @@ type bin struct {
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -79,7 +80,7 @@ func (m *Machine) flush() {
 			m.emit(Issued{Op: b.op, Absent: b.absent, Devices: b.devices, StartBy: instant(b.startBy), FinishBy: m.finishBy(b.op)})
 			m.batch.Actions = append(m.batch.Actions, Run{b.devices})
 		case toPostpone:
-			m.emit(Postponed{Op: b.op, Absent: b.absent, Fault: b.fault, Spent: b.spent, Devices: b.devices, Until: b.until})
+			m.emit(Postponed{Op: b.op, Absent: b.absent, Fault: b.fault, Spent: b.spent, Devices: b.devices, Until: b.until, Frees: b.frees})
 		case toSettle:
 			m.emit(DeviceSettled{Outcome: b.outcome, Fault: b.fault, Owes: b.owes, Devices: b.devices})
 		case toTimeOut:

@@ -27,11 +27,12 @@ func everyEvent() []Event {
 		Judged{2, Pass, Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "olga", "fine"},
 		Issued{OpVerify, true, []int32{5, 3, 900000}, at, at.Add(time.Hour)},
 		Answered{reports}, Late{reports}, TimedOut{[]int32{1}},
-		Postponed{OpReboot, true, patch.DiskFull, true, []int32{1, 2}, []time.Time{at, at.Add(-time.Second)}},
+		Postponed{OpReboot, true, patch.DiskFull, true, []int32{1, 2}, []time.Time{at, at.Add(-time.Second)}, true},
 		Returned{[]int32{1}}, Lapsed{[]int32{1}}, DeviceSettled{Failed, patch.Permanent, true, []int32{1}}, StopAsked{[]int32{1}},
 		UndoBegan{"ring", "olga", "bad", []int32{1}, []int32{2}, "why"}, Quarantined{[]patch.ID{"x:1", "x:2"}, "ada", "bad"},
 		Released{"x:1", "olga", "fixed"}, Staged{StageEnding, StageDenied, "denied", "hans", "no"},
 		Reviewed{"r", "inge", "was fine"},
+		WindowMissed{[]int32{1, 7}, policy.MissedRuns},
 	}
 }
 
@@ -49,7 +50,11 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 			require.False(t, v.Field(i).IsZero(), "%T.%s is zero here: the test would not see it lost", e, v.Type().Field(i).Name)
 		}
 	}
-	require.Len(t, seen, int(kindReviewed), "an event is missing here")
+	for kind := range 256 {
+		if decodeEvent(byte(kind), new(decoder)) != nil {
+			require.True(t, seen[byte(kind)], "the event of kind %d is missing here", kind)
+		}
+	}
 }
 
 func TestAnEntryOfALaterVersionIsReadAsFarAsItIsKnown(t *testing.T) {

@@ -110,6 +110,7 @@ func (v Postponed) encode(e *encoder) {
 	e.bool(v.Spent)
 	e.devices(v.Devices)
 	e.times(v.Until)
+	e.bool(v.Frees)
 }
 
 func (v DeviceSettled) encode(e *encoder) {
@@ -187,7 +188,7 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return TimedOut{Devices: d.devices()}
 	case kindPostponed:
 		return Postponed{Op: Op(d.byte()), Absent: d.bool(), Fault: patch.Fault(d.byte()), Spent: d.bool(),
-			Devices: d.devices(), Until: d.times()}
+			Devices: d.devices(), Until: d.times(), Frees: d.bool()}
 	case kindReturned:
 		return Returned{Devices: d.devices()}
 	case kindWindowMissed:

@@ -116,6 +116,7 @@ type Postponed struct {
 	Spent   bool // an attempt was spent
 	Devices []int32
 	Until   []time.Time
+	Frees   bool // others may work on the devices meanwhile; always so with OpInstall
 }
 
 // Returned says that these devices, which were unreachable, were seen again.

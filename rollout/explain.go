@@ -46,7 +46,12 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.offline != 0 {
 		x.Reasons = append(x.Reasons, message("wait-offline", "since", clock(instant(dev.offline))))
 	}
-	if dev.due > at {
+	if dev.op == OpReboot && dev.flags&session == 0 && dev.offline == 0 {
+		if h := &m.groupOf(int32(i)).restarts; !h.open(at) {
+			x.Reasons = append(x.Reasons, message("wait-restart", "at", clock(instant(h.from))))
+			x.soonest(instant(h.from))
+		}
+	} else if dev.due > at {
 		fault := ""
 		if dev.fault != patch.NoFault {
 			fault = dev.fault.String()

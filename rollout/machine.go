@@ -165,14 +165,15 @@ func (s ringState) String() string {
 
 // A group is the devices of a ring in one time zone whose content passes the same freezes: they share their schedule.
 type group struct {
-	ring    int
-	slot    slot
-	members []int32 // in their order
-	fresh   int     // members before this have been begun or settled
-	again   []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
-	excused []timer // of these, the devices that need not wait for a window
-	hours           // in which work begins
-	unbound hours   // the same for devices that are excused
+	ring     int
+	slot     slot
+	members  []int32 // in their order
+	fresh    int     // members before this have been begun or settled
+	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
+	excused  []timer // of these, the devices that need not wait for a window
+	hours            // in which work begins
+	unbound  hours   // the same for devices that are excused
+	restarts hours   // in which devices are restarted
 }
 
 // hours are the openings of a schedule, with the one that was looked up last.
@@ -209,6 +210,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	}
 	m.passes = passesOf(p.Contents)
 	shared := make(map[slot]policy.Schedule)
+	restarts := make(map[slot]policy.Schedule)
 	for r := range p.Rings {
 		planned := &p.Rings[r]
 		m.rings[r].gate, m.rings[r].limit = planned.Gate.WithDefaults(), planned.MaxActive
@@ -216,7 +218,7 @@ func NewMachine(p Plan) (*Machine, error) {
 		if len(windows) == 0 {
 			windows, schedules = p.Policy.Windows, shared
 		}
-		if err := m.addGroups(r, windows, schedules); err != nil {
+		if err := m.addGroups(r, windows, schedules, restarts); err != nil {
 			return nil, err
 		}
 	}
@@ -225,11 +227,11 @@ func NewMachine(p Plan) (*Machine, error) {
 
 // addGroups parts the devices of a ring by their time zones, and by the freezes that their content passes. Schedules are
 // made once for each: looking a zone up is slow.
-func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[slot]policy.Schedule) error {
+func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts map[slot]policy.Schedule) error {
 	planned := &m.plan.Rings[r]
 	end := planned.First + planned.Count
 	slots := max(len(m.plan.Zones), 1) * len(m.passes.lists)
-	clocks := len(windows) > 0 || len(m.plan.Policy.Freezes) > 0
+	clocks := len(windows) > 0 || len(m.plan.Policy.Freezes) > 0 || len(m.reboot.Windows) > 0
 	if !clocks {
 		slots = 1 // nobody looks at a clock
 	}
@@ -254,14 +256,22 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules map[slot]p
 			if z < len(m.plan.Zones) {
 				name = m.plan.Zones[z]
 			}
+			passed := m.passes.lists[at%len(m.passes.lists)]
+			var err error
 			s, known := schedules[g.slot]
 			if !known {
-				var err error
-				if s, err = m.plan.Policy.Schedule(windows, name, m.passes.lists[at%len(m.passes.lists)]...); err != nil {
-					return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
-				}
+				s, err = m.plan.Policy.Schedule(windows, name, passed...)
 				schedules[g.slot] = s
 			}
+			restart, known := restarts[g.slot]
+			if !known && err == nil {
+				restart, err = m.plan.Policy.RestartSchedule(name, passed...)
+				restarts[g.slot] = restart
+			}
+			if err != nil {
+				return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
+			}
+			g.restarts.schedule = restart
 			g.schedule, g.unbound.schedule = s, s.Freezes()
 		}
 		where[at] = len(m.groups)

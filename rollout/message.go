@@ -95,6 +95,8 @@ func english(code string) (string, bool) {
 		return "{devices}: no answer in time", true
 	case "postponed":
 		return "{op} {devices} again at {until}[ ({fault})]", true
+	case "restart-waits":
+		return "{devices}: to be restarted {until}", true
 	case "window-missed":
 		return "{devices}: away when the window closed: {then}", true
 	case "returned":
@@ -127,6 +129,8 @@ func english(code string) (string, bool) {
 		return "ring {ring} waits for approval[: {lack}]", true
 	case "wait-freeze":
 		return "freeze {freeze} is on: work may begin {at}", true
+	case "wait-restart":
+		return "waits to be restarted: the next window for that opens {at}", true
 	case "wait-window":
 		return "the next window opens {at}", true
 	case "wait-retry":
@@ -298,6 +302,9 @@ func (p *Plan) Describe(e Event) []Message {
 		fault := ""
 		if e.Fault != 0 {
 			fault = e.Fault.String()
+		}
+		if e.Op == OpReboot && e.Frees {
+			return []Message{message("restart-waits", "devices", p.names(e.Devices), "until", clock(first))}
 		}
 		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}
 	case Returned:

@@ -187,6 +187,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			return owing(t)
 		}, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired }, change: func(p *policy.Policy) { p.Reboot.Timeout = 2 * hour }, want: "\n2h verify"},
 
+		"Reboot.Windows": {answer: owing, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
+			change: func(p *policy.Policy) {
+				p.Reboot.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
+			}, want: "\n11h reboot"},
+
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},

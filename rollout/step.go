@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 
@@ -254,9 +255,25 @@ func (m *Machine) next(d int32, op Op) {
 		case StagePaused, StageHalted, StageUndoing:
 			m.bins.postpone(bin{op: op}, d, m.now)
 			return
+		default:
+			m.restart(d)
+			return
 		}
 	}
 	m.bins.add(bin{what: toIssue, op: op}, d)
+}
+
+// restart restarts a device, or makes it wait until it may be.
+func (m *Machine) restart(d int32) {
+	h := &m.groupOf(d).restarts
+	switch {
+	case h.open(m.now):
+		m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
+	case h.from == math.MaxInt64: // nor ever again
+		m.settle(d, Failed, patch.NeedsUser)
+	default:
+		m.bins.postpone(bin{op: OpReboot, frees: true}, d, h.from)
+	}
 }
 
 func (m *Machine) verifyGone(d int32) {
@@ -407,6 +424,10 @@ func (m *Machine) resume(d int32) {
 	}
 	dev.flags |= picked
 	op := dev.op
+	if op == OpReboot && m.stage == StageActive {
+		m.restart(d)
+		return
+	}
 	if op == OpReboot && m.stage == StageEnding {
 		op = OpVerify
 	}

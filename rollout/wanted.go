@@ -39,8 +39,11 @@ func (m *Machine) granted(devices []int32) {
 			}
 			startBy = h.to
 		case OpReboot, OpVerify:
-			if m.stage != StageActive {
+			if m.stage != StageActive || !m.mayGoOn(d, m.now) {
 				continue
+			}
+			if dev.op == OpReboot {
+				startBy = m.groupOf(d).restarts.to
 			}
 		default:
 			continue
@@ -141,7 +144,7 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 		m.lost = m.lost[1:]
 	}
 	for _, t := range m.lost {
-		if m.wantsLost(t) {
+		if m.wantsLost(t) && m.mayGoOn(t.device, at) {
 			take(t.device)
 		}
 		if max > 0 && len(wanted) >= max {
@@ -233,7 +236,13 @@ func (m *Machine) wantsAgain(t timer) bool {
 	return dev.state == waiting && dev.seq > 0 && dev.op == OpInstall && dev.flags&session == 0 && dev.due == t.at
 }
 
-// wantsLost says whether a device that was lost in a session still waits for the step whose time had come at t.
+// mayGoOn says whether the time has come for the next step of a device: that for a restart, if it waits for one.
+func (m *Machine) mayGoOn(d int32, now int64) bool {
+	return m.dev[d].op != OpReboot || m.groupOf(d).restarts.open(now)
+}
+
+// wantsLost says whether a device whose session was broken off, because it was lost or has to wait for its restart, still waits
+// for the step whose time had come at t.
 func (m *Machine) wantsLost(t timer) bool {
 	dev := &m.dev[t.device]
 	return dev.state == waiting && (dev.op == OpVerify || dev.op == OpReboot) && dev.flags&(session|undone) == 0 && dev.due == t.at

@@ -22,6 +22,7 @@ type Auditor struct {
 	opened  []bool
 	stage   rollout.Stage
 	windows []map[clock]policy.Schedule // by ring
+	resets  map[clock]policy.Schedule   // when devices are restarted
 	tasks   int
 }
 
@@ -55,6 +56,18 @@ func (a *Auditor) clock(i int) clock {
 func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
 		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings))}
+	a.resets = make(map[clock]policy.Schedule)
+	for i := range p.Devices {
+		c := a.clock(i)
+		if _, known := a.resets[c]; known {
+			continue
+		}
+		s, err := p.Policy.RestartSchedule(c.zone, p.Contents[p.Content[i]].Passes...)
+		if err != nil {
+			return nil, err
+		}
+		a.resets[c] = s
+	}
 	for r := range p.Rings {
 		windows := p.Rings[r].Windows
 		if len(windows) == 0 {
@@ -213,6 +226,12 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	switch e.Op {
 	case rollout.OpReboot:
 		d.reboots++
+		switch {
+		case !a.resets[a.clock(int(i))].Open(at):
+			return errors.New("restarted outside its window")
+		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
+			return errors.New("issued when it is too late to begin")
+		}
 	case rollout.OpRollback:
 		if !d.undone {
 			return errors.New("rolled back, which nobody wanted")
