@@ -426,7 +426,7 @@ func (m *Machine) toUndo(d int32) {
 	dev.state, dev.op, dev.due, dev.tries = waiting, OpRollback, m.now, 0
 	dev.flags &^= absent | already
 	if dev.flags&session == 0 {
-		m.undo = append(m.undo, Handle{Device: d, Seq: dev.seq})
+		m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
 	} else {
 		m.setTimer(d, m.now)
 	}

@@ -60,9 +60,10 @@ type Machine struct {
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
 	deadlines []deadline // running tasks, by operation, in the order in which their time runs out
-	undo      []Handle   // devices that want to begin a rollback, with the count of their tasks so far
+	undo      [][]Handle // by ring: devices that want to begin a rollback, with the count of their tasks so far
 	parked    []int32    // devices in a session whose next step waits for the stage
 	lost      []timer    // devices that were lost in a session, and whose next step may be tried again
+	runs      int        // the device that was found running last, while the rollout ends
 	dirty     bool       // some ring has to be judged
 
 	batch Batch // of the step that is under way
@@ -204,6 +205,7 @@ func NewMachine(p Plan) (*Machine, error) {
 		dev: make([]device, len(p.Devices)), rings: make([]ring, len(p.Rings)),
 		deadlines: make([]deadline, OpRollback+1), unsettled: len(p.Devices),
 	}
+	m.undo = make([][]Handle, len(p.Rings))
 	m.retry.Attempts, m.retry.BusyLimit = min(m.retry.Attempts, 255), min(m.retry.BusyLimit, 255) // what a device can count
 	for i := range p.Contents {
 		m.reboots = m.reboots || contentReboots(&p.Contents[i])

@@ -126,30 +126,40 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 		wanted = append(wanted, d)
 		return max == 0 || len(wanted) < max
 	}
-	for len(m.undo) > 0 && !m.wantsUndo(m.undo[0]) {
-		m.undo = m.undo[1:]
+	enough := func() bool {
+		limit := m.plan.Policy.MaxActive
+		return max > 0 && len(wanted) >= max || limit > 0 && m.active+len(wanted) >= limit
 	}
-	for _, d := range m.undo {
-		if m.wantsUndo(d) && m.dev[d.Device].due <= at {
-			take(d.Device) // a ring that is full does not stop another
+	for r := range m.undo {
+		dead := 0
+		for _, h := range m.undo[r] {
+			if !m.wantsUndo(h) {
+				dead++
+			} else if m.dev[h.Device].due <= at && !take(h.Device) {
+				break // a ring that is full does not stop another
+			}
 		}
-		if max > 0 && len(wanted) >= max {
+		m.undo[r] = thinned(m.undo[r], dead, m.wantsUndo)
+		if enough() {
 			return wanted
 		}
 	}
 	if m.stage != StageActive {
 		return wanted
 	}
-	for len(m.lost) > 0 && !m.wantsLost(m.lost[0]) {
-		m.lost = m.lost[1:]
-	}
+	dead := 0
 	for _, t := range m.lost {
-		if m.wantsLost(t) && m.mayGoOn(t.device, at) {
+		if !m.wantsLost(t) {
+			dead++
+		} else if m.mayGoOn(t.device, at) {
 			take(t.device)
 		}
-		if max > 0 && len(wanted) >= max {
-			return wanted
+		if enough() {
+			break
 		}
+	}
+	if m.lost = thinned(m.lost, dead, m.wantsLost); enough() {
+		return wanted
 	}
 	for r := range m.rings {
 		if m.rings[r].state.opened() && !m.full(&m.rings[r], len(wanted), inRing[r]) {
@@ -160,6 +170,18 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 		}
 	}
 	return wanted
+}
+
+// thinned drops from a list what is no longer wanted, of which there are so many at least: from its beginning, and from
+// anywhere once that is more than half of it. To look at each of them again and again would cost more than the rest.
+func thinned[T any](all []T, dead int, wanted func(T) bool) []T {
+	for ; dead > 0 && !wanted(all[0]); dead-- {
+		all = all[1:]
+	}
+	if dead <= len(all)/2 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(x T) bool { return !wanted(x) })
 }
 
 func (m *Machine) wantsUndo(h Handle) bool {
