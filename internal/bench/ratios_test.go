@@ -18,7 +18,7 @@ func TestRatios(t *testing.T) {
 		name  string
 		build func(testing.TB) *contest
 	}{
-		{"plan", planning}, {"machine", processing}, {"journal", journaling}, {"codec", encoding}, {"codec with texts", encodingTexts},
+		{"plan", planning}, {"machine", processing}, {"month", aMonth}, {"journal", journaling}, {"codec", encoding}, {"codec with texts", encodingTexts},
 		{"versions", versions}, {"hash", hashing}, {"fleet", assessing}, {"loading feeds", loading}, {"serving feeds", serving},
 		{"decision", deciding}, {"decisions of a fleet", decidingFleet},
 	} {
