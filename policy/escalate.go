@@ -13,7 +13,8 @@ import (
 )
 
 // An Escalation says that a patch has become more urgent on a device, because more is known of it than before: it is due
-// earlier, or it is to be installed and was not. It is plain data, to be told to people and kept as an event.
+// earlier, or it is to be installed and was not. It is plain data, to be told to people, and to rollouts that bring the patch
+// already (rollout/runner, Runner.Escalate).
 type Escalation struct {
 	Tenant inventory.Tenant   `json:"tenant"`
 	Device inventory.DeviceID `json:"device"`

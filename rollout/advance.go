@@ -347,7 +347,10 @@ func (m *Machine) anyWaiting(g *group) bool {
 	for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
 		g.again = g.again[1:]
 	}
-	return g.fresh < len(g.members) || len(g.again) > 0
+	for len(g.first) > 0 && !m.isUrgent(g.first[0]) {
+		g.first = g.first[1:]
+	}
+	return g.fresh < len(g.members) || len(g.again) > 0 || len(g.first) > 0
 }
 
 // anyExcused says whether a device of g that need not wait for its window waits for something else.
@@ -419,7 +422,7 @@ func (m *Machine) refuses(d int32, force bool) string {
 		switch {
 		case !p.Reversal.Possible():
 			return string(p.ID) + " cannot be taken back"
-		case p.Exploited == patch.Yes && !force:
+		case m.isExploited(p) && !force:
 			return string(p.ID) + " closes a vulnerability that is known to be exploited"
 		}
 	}

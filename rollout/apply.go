@@ -93,6 +93,11 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case WindowMissed:
 		return devices(e.Devices)
+	case Escalated:
+		if len(e.Due) != len(e.Devices) {
+			return fmt.Errorf("escalated: %d devices, %d times", len(e.Devices), len(e.Due))
+		}
+		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
 	case DeviceSettled:
@@ -172,6 +177,8 @@ func (m *Machine) apply(e Event) {
 			m.dev[d].due = m.now
 			m.setTimer(d, m.now)
 		}
+	case Escalated:
+		m.applyEscalated(e)
 	case WindowMissed:
 		if e.Then == policy.MissedRuns {
 			for _, d := range e.Devices {

@@ -33,7 +33,10 @@ const (
 	kindReviewed
 )
 
-const kindWindowMissed byte = 24
+const (
+	kindWindowMissed byte = 24
+	kindEscalated    byte = 25
+)
 
 func (Began) kind() byte         { return kindBegan }
 func (Adopted) kind() byte       { return kindAdopted }
@@ -51,6 +54,7 @@ func (TimedOut) kind() byte      { return kindTimedOut }
 func (Postponed) kind() byte     { return kindPostponed }
 func (Returned) kind() byte      { return kindReturned }
 func (WindowMissed) kind() byte  { return kindWindowMissed }
+func (Escalated) kind() byte     { return kindEscalated }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -71,6 +75,13 @@ func (v Answered) encode(e *encoder)      { e.reports(v.Reports) }
 func (v Late) encode(e *encoder)          { e.reports(v.Reports) }
 func (v TimedOut) encode(e *encoder)      { e.devices(v.Devices) }
 func (v Returned) encode(e *encoder)      { e.devices(v.Devices) }
+func (v Escalated) encode(e *encoder) {
+	e.string(string(v.Patch))
+	e.json(v.Causes)
+	e.devices(v.Devices)
+	e.times(v.Due)
+}
+
 func (v WindowMissed) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.byte(byte(v.Then))
@@ -191,6 +202,11 @@ func decodeEvent(kind byte, d *decoder) Event {
 			Devices: d.devices(), Until: d.times(), Frees: d.bool()}
 	case kindReturned:
 		return Returned{Devices: d.devices()}
+	case kindEscalated:
+		v := Escalated{Patch: patch.ID(d.string())}
+		d.json(&v.Causes)
+		v.Devices, v.Due = d.devices(), d.times()
+		return v
 	case kindWindowMissed:
 		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
 	case kindLapsed:

@@ -130,6 +130,16 @@ type WindowMissed struct {
 	Then    policy.Missed
 }
 
+// Escalated says that a patch has become more urgent on these devices, because more is known of it than when the plan was made.
+// Those that wait for their first installation come first from now on, each in its ring. A patch that is now known to be
+// exploited is not rolled back any more, unless that is forced.
+type Escalated struct {
+	Patch   patch.ID
+	Causes  []policy.Cause
+	Devices []int32
+	Due     []time.Time // by device: by when; zero for at once, or no date
+}
+
 // Lapsed says that these devices have been unreachable for longer than the grace: they leave the denominator reached.
 type Lapsed struct{ Devices []int32 }
 

@@ -51,6 +51,7 @@ type Machine struct {
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
+	exploited  []patch.ID // known to be exploited since the plan was made
 
 	active    int // devices in a session
 	unsettled int
@@ -118,6 +119,7 @@ const (
 	picked                    // dealt with in this step
 	lapsing                   // found to be gone in this step
 	excused                   // missed its window, and need not wait for the next one
+	urgent                    // comes before the others of its ring
 )
 
 // aux holds what few devices have.
@@ -169,7 +171,8 @@ type group struct {
 	ring     int
 	slot     slot
 	members  []int32 // in their order
-	fresh    int     // members before this have been begun or settled
+	fresh    int     // members before this have been begun or settled, or are urgent
+	first    []int32 // members that have become urgent, in their order; those that moved on are passed over
 	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
 	excused  []timer // of these, the devices that need not wait for a window
 	hours            // in which work begins
@@ -380,6 +383,8 @@ func (m *Machine) decide(s Signal) error {
 		return m.commanded(s.Command)
 	case Seen:
 		m.seen(s.Devices)
+	case Reassessed:
+		m.reassessed(s.Escalations)
 	case TakenOver:
 		m.emit(Adopted{By: s.By})
 	default:

@@ -97,6 +97,8 @@ func english(code string) (string, bool) {
 		return "{op} {devices} again at {until}[ ({fault})]", true
 	case "restart-waits":
 		return "{devices}: to be restarted {until}", true
+	case "escalated":
+		return "{patch} has become urgent on {devices}[: {causes}]", true
 	case "window-missed":
 		return "{devices}: away when the window closed: {then}", true
 	case "returned":
@@ -309,6 +311,12 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}
 	case Returned:
 		return []Message{message("returned", "devices", p.names(e.Devices))}
+	case Escalated:
+		causes := make([]string, len(e.Causes))
+		for i, c := range e.Causes {
+			causes[i] = c.String()
+		}
+		return []Message{message("escalated", "patch", string(e.Patch), "devices", p.names(e.Devices), "causes", strings.Join(causes, ", and "))}
 	case WindowMissed:
 		then := "to be left out"
 		if e.Then == policy.MissedRuns {

@@ -50,6 +50,13 @@ type Seen struct {
 	Devices []int32
 }
 
+// Reassessed says that patches have become more urgent on devices than they were when the plan was made, as [policy.Reassess]
+// finds. What is not about devices and patches of this rollout is passed over.
+type Reassessed struct {
+	At          time.Time
+	Escalations []policy.Escalation
+}
+
 // TakenOver says that a new owner has replayed the rollout. Its event makes the journal refuse the owner before.
 type TakenOver struct {
 	At time.Time
@@ -112,14 +119,15 @@ func (d *Do) UnmarshalText(text []byte) error {
 	return err
 }
 
-func (s Begin) when() time.Time     { return s.At }
-func (s Tick) when() time.Time      { return s.At }
-func (s Granted) when() time.Time   { return s.At }
-func (s Reported) when() time.Time  { return s.At }
-func (s Decided) when() time.Time   { return s.At }
-func (s Seen) when() time.Time      { return s.At }
-func (s TakenOver) when() time.Time { return s.At }
-func (s Commanded) when() time.Time { return s.At }
+func (s Begin) when() time.Time      { return s.At }
+func (s Tick) when() time.Time       { return s.At }
+func (s Granted) when() time.Time    { return s.At }
+func (s Reported) when() time.Time   { return s.At }
+func (s Decided) when() time.Time    { return s.At }
+func (s Seen) when() time.Time       { return s.At }
+func (s Reassessed) when() time.Time { return s.At }
+func (s TakenOver) when() time.Time  { return s.At }
+func (s Commanded) when() time.Time  { return s.At }
 
 // An Action is something that a host is to do, after the events of its batch are written down. An action that is done
 // twice, with the same task or request ID, does no harm; one that is not done comes again from [Machine.Pending].

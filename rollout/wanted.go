@@ -190,7 +190,7 @@ func (m *Machine) wantsUndo(h Handle) bool {
 }
 
 // wantedOf offers the devices of a ring to take, in the order of the plan, until it says no. Those that were begun before
-// come first: the ring has waited for them longest.
+// come first: the ring has waited for them longest. Then come those that have become urgent.
 func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 	var open []*group
 	for i := r.groups[0]; i < r.groups[1]; i++ {
@@ -211,13 +211,23 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 		for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
 			g.fresh++
 		}
-		if (len(g.again) > 0 || g.fresh < len(g.members)) && g.open(now) {
+		for len(g.first) > 0 && !m.isUrgent(g.first[0]) {
+			g.first = g.first[1:]
+		}
+		if (len(g.again) > 0 || len(g.first) > 0 || g.fresh < len(g.members)) && g.open(now) {
 			open = append(open, g)
 		}
 	}
 	for _, g := range open {
 		for _, t := range g.again {
 			if m.wantsAgain(t) && !take(t.device) {
+				return false
+			}
+		}
+	}
+	for _, g := range open {
+		for _, d := range g.first {
+			if m.isUrgent(d) && !take(d) {
 				return false
 			}
 		}
@@ -246,8 +256,13 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 	}
 }
 
-// isFresh says whether d was never begun and still waits to be.
-func (m *Machine) isFresh(d int32) bool {
+// isFresh says whether d was never begun and still waits to be, in its turn.
+func (m *Machine) isFresh(d int32) bool { return m.unbegun(d) && m.dev[d].flags&urgent == 0 }
+
+// isUrgent says the same of a device that comes before the others.
+func (m *Machine) isUrgent(d int32) bool { return m.unbegun(d) && m.dev[d].flags&urgent != 0 }
+
+func (m *Machine) unbegun(d int32) bool {
 	dev := &m.dev[d]
 	return dev.state == waiting && dev.seq == 0 && dev.op == OpInstall
 }

@@ -111,7 +111,7 @@ func faults() []fault {
 			"dev.seq++\n", "dev.seq += 2\n", engine()},
 		// Rollback.
 		{"a fix for what is exploited is taken back without a word", "rollout/advance.go",
-			"case p.Exploited == patch.Yes && !force:", "case false:", engine()},
+			"case m.isExploited(p) && !force:", "case false:", engine()},
 		{"what was rolled back is offered again", "rollout/advance.go",
 			"m.emit(Quarantined{Patches: patches, Reason: reason})", "_ = reason", engine()},
 		{"the devices that still install are not stopped", "rollout/advance.go",
@@ -120,6 +120,14 @@ func faults() []fault {
 		{"a rollback is not looked at", "rollout/step.go",
 			"case r.Phase == PhaseSucceeded, fault.Done():\n\t\t\tm.verifyGone(d)",
 			"case r.Phase == PhaseSucceeded, fault.Done():\n\t\t\tm.settle(d, RolledBack, patch.NoFault)", engine()},
+		{"what is found to be exploited later is taken back", "rollout/escalate.go",
+			"return p.Exploited == patch.Yes || slices.Contains(m.exploited, p.ID)", "return p.Exploited == patch.Yes", engine()},
+		{"what has become urgent waits for its turn", "rollout/wanted.go",
+			"if m.isUrgent(d) && !take(d) {", "if false && !take(d) {", engine()},
+		{"a device is restarted outside of its window", "rollout/step.go",
+			"case h.open(m.now):\n\t\tm.bins.add(bin{what: toIssue, op: OpReboot", "case true:\n\t\tm.bins.add(bin{what: toIssue, op: OpReboot", engine()},
+		{"a device that was away may begin at any time", "rollout/wanted.go",
+			"return !g.open(m.now) && g.schedule.Closed(instant(dev.offline), m.Now())", "return !g.open(m.now)", engine()},
 		// Recovery.
 		{"what was begun is not done again after a restart", "rollout/machine.go",
 			"run = append(run, int32(d))\n\t\t\tif m.dev[d].flags&stopped != 0 {", "if m.dev[d].flags&stopped != 0 {", engine()},

@@ -116,6 +116,8 @@ func (st *story) play(c *script.Command) error {
 		return st.report(c)
 	case "done": // done ada bob: all that follows succeeds too, until they are at nothing; without names: for all
 		return st.done(c)
+	case "escalate": // escalate ada,bob p1 exploited: a patch has become urgent there
+		return st.escalate(c)
 	case "wait": // wait: until time matters next; wait 2h: as long as that, ticking whenever time matters
 		return st.wait(c)
 	case "until": // until day 3 09:00: as wait

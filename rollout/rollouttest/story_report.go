@@ -314,3 +314,25 @@ func (st *story) reviews(c *script.Command) error {
 	}
 	return nil
 }
+
+// escalate brings an escalation, of a patch that is now known to be exploited or has become severe.
+func (st *story) escalate(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	var found []policy.Escalation
+	for name := range strings.SplitSeq(arg(c, 0), ",") {
+		e := policy.Escalation{Tenant: r.tape.plan.Tenant, Device: inventory.DeviceID(name), Patch: patch.ID(arg(c, 1)), At: st.now, Is: policy.Due{Now: true}}
+		switch arg(c, 2) {
+		case "exploited":
+			e.Causes = []policy.Cause{{Code: policy.CauseExploited, From: "unknown", To: "yes"}}
+		case "severe":
+			e.Causes = []policy.Cause{{Code: policy.CauseSeverity, From: "low", To: "critical"}}
+		default:
+			return fmt.Errorf("want exploited or severe")
+		}
+		found = append(found, e)
+	}
+	return st.step(r, rollout.Reassessed{At: st.now, Escalations: found})
+}

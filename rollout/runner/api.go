@@ -409,6 +409,33 @@ func (r *Runner) Seen(ctx context.Context, t inventory.Tenant, d inventory.Devic
 	return nil
 }
 
+// Escalate brings what [policy.Reassess] has found to the rollouts of the devices that it is about, and returns when it is
+// written down there. Rollouts that it says nothing new to are left alone, so a second call does no harm.
+func (r *Runner) Escalate(ctx context.Context, found []policy.Escalation) error {
+	var tenants []inventory.Tenant
+	for i := range found {
+		if t := found[i].Tenant; !slices.Contains(tenants, t) {
+			tenants = append(tenants, t)
+		}
+	}
+	var told []rollout.Key
+	for _, t := range tenants {
+		for _, o := range r.ownersOf(t) {
+			if slices.Contains(told, o.key) {
+				continue
+			}
+			told = append(told, o.key)
+			err := r.tell(ctx, o.key, func(at int64) rollout.Signal {
+				return rollout.Reassessed{At: unix(at), Escalations: found}
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // awaits says whether device d of tenant t is unreachable, as far as the rollout knows.
 func (o *owner) awaits(t inventory.Tenant, d inventory.DeviceID) (int32, bool) {
 	o.mu.Lock()
