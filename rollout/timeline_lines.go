@@ -46,6 +46,7 @@ type story struct {
 	ended, begun works
 	work         works
 	from, to     time.Time
+	busy         bool // something was begun before this instant
 }
 
 // works counts what devices did, by kind, in the order in which it is told.
@@ -145,6 +146,9 @@ func (s *story) end() {
 	if (s.ended != works{} || s.begun != works{}) && s.at.Sub(s.to) > quiet {
 		s.flush()
 	}
+	if !s.busy { // then it was begun in it, too
+		s.begun.add(&s.ended)
+	}
 	if s.ended != (works{}) {
 		s.span()
 		s.work.add(&s.ended)
@@ -159,6 +163,7 @@ func (s *story) end() {
 	if s.begun != (works{}) {
 		s.span()
 		s.work.add(&s.begun)
+		s.busy = true
 	}
 }
 

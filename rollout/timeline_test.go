@@ -212,3 +212,13 @@ func TestLinesDoNotChangeWhenReadInBetween(t *testing.T) {
 		"09:02 gate of ring all: pass, 1 of 1 succeeded, 0 failed", "09:02 rollout is done",
 	}, texts)
 }
+
+// A device that cannot be reached answers at the instant at which the rollout begins; that is not told before it.
+func TestLinesBeginWithTheBeginning(t *testing.T) {
+	x := newTale(t, one(policy.FailHolds))
+	x.at(0)
+	x.report(1, Report{Phase: PhaseFailed, Fault: patch.Unreachable})
+	all := x.lines.Lines()
+	require.Equal(t, "rollout begins, plan "+string(x.m.digest)[:19], all[0].String())
+	require.Equal(t, "1 installation begun, 1 offline and later again", all[len(all)-1].String())
+}

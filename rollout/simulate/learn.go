@@ -18,7 +18,8 @@ import (
 // Chances are plain shares of what was observed. A fault in which every try of a device ended, of at least two, is taken to
 // last; every other one is drawn for each try. Rates are of all patches together, since patches that were installed
 // together fail together: what is known or feared of a new patch is for the caller to add. Tasks that nobody answered in
-// time, or that were stopped, are left out.
+// time, or that were stopped, are left out. How long a device is away is known by its tries alone: it is told as the time to the
+// next try that reached it, which is longer than it was.
 func Learn(os func(inventory.DeviceID) string, journals iter.Seq2[*rollout.Timeline, error]) (Model, error) {
 	l := learner{kinds: make(map[string]*learned)}
 	for t, err := range journals {
