@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -233,69 +232,4 @@ func TestWhatBecomesUrgent(t *testing.T) {
 		require.Same(t, b, c.Older[0].Patch, "the case is left as it was")
 	})
 	require.Equal(t, "something else has changed", Cause{}.String())
-}
-
-// Everything that is exported and goes over a fleet, for two tenants that use the same IDs: what it says of one does not
-// depend on the other, and follows the tenant if the IDs are swapped.
-func TestTenantsAreKeptApart(t *testing.T) {
-	policyOf := map[inventory.Tenant]string{"acme": "device.tenant=acme", "zoo": "device.tenant=zoo"}
-	for mine, selector := range policyOf {
-		own := inventory.MustSelector(selector)
-		p := Policy{Name: "p", Rules: []Rule{{Name: "own", Match: Match{Devices: own}, Verdict: Approve}},
-			Deadlines:  []Deadline{{Name: "own", Match: Match{Devices: own}, Within: day}},
-			Exceptions: []Exception{{ID: "own", Patches: []patch.ID{"x:2"}, Devices: own, Granted: released(), Expires: released().Add(day.Std())}},
-			Holds:      []KnownIssue{{ID: "own", Match: Match{Devices: own, IDs: []patch.ID{"x:1"}, Exploited: true}, FailClosed: true}}}
-		a, b := office("acme", 4), office("zoo", 4) // the same device IDs and patch IDs
-		both := append(slices.Clone(a), b...)
-		for i, c := range both {
-			j, due, e := p.Judge(c, released()), p.Due(c, released()), p.Explain(c, released())
-			twin := both[(i+len(a))%len(both)]
-			require.Equal(t, c.Device.ID, twin.Device.ID)
-			require.Equal(t, p.Decide(c.Patch, c.Device, released()), j)
-			require.Equal(t, p.Verdict(c, released()), j.Verdict)
-			require.Equal(t, c.Device.Tenant, e.Tenant)
-			if c.Device.Tenant != mine {
-				require.Empty(t, cmp.Diff(Judgement{}, j))
-				require.True(t, due.IsZero())
-				require.True(t, e.Next.IsZero())
-				continue
-			}
-			require.NotEmpty(t, j.Reasons)
-			require.False(t, due.IsZero())
-			moved := *c.Device // the same device, under the other tenant
-			moved.Tenant = twin.Device.Tenant
-			require.Empty(t, p.Judge(Case{Patch: c.Patch, Device: &moved}, released()).Reasons)
-		}
-		alone := a
-		if mine == "zoo" {
-			alone = b
-		}
-		together, err := NewPreview(nil, &p, slices.Values(both), released())
-		require.NoError(t, err)
-		apart, err := NewPreview(nil, &p, slices.Values(alone), released())
-		require.NoError(t, err)
-		require.Equal(t, apart.Moves, together.Moves)
-		require.ErrorIs(t, apart.Check(nil, &p, slices.Values(both), released()), ErrMoved)
-		tenants := func(cases []Case) iter.Seq[inventory.Tenant] {
-			return func(yield func(inventory.Tenant) bool) {
-				for d := range Diff(nil, &p, slices.Values(cases), released()) {
-					if !yield(d.Tenant) {
-						return
-					}
-				}
-			}
-		}
-		require.Equal(t, slices.Collect(tenants(alone)), slices.Collect(tenants(both)))
-
-		newer := []patch.Patch{*a[0].Patch}
-		newer[0].Released = released().Add(-day.Std())
-		catalog, err := patch.NewCatalog(newer)
-		require.NoError(t, err)
-		urgent := 0
-		for e := range Reassess(&p, slices.Values(both), catalog, released()) {
-			require.Equal(t, mine, e.Tenant)
-			urgent++
-		}
-		require.Equal(t, 4, urgent)
-	}
 }
