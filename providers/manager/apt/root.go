@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 )
@@ -79,76 +77,34 @@ func (r Root) Scan(ctx context.Context, d inventory.Device) (inventory.Scan, err
 		return inventory.Scan{}, err
 	}
 	defer root.Close()
-	scan := inventory.Scan{Tenant: d.Tenant, Device: d.ID, At: time.Now().UTC()}
-	if id, err := root.ReadFile("proc/sys/kernel/random/boot_id"); err == nil {
-		scan.BootID = strings.TrimSpace(string(id))
-	}
-	switch {
-	case exists(root, "run/reboot-required"):
-		scan.PendingReboot = patch.Yes
-	case scan.BootID != "" && exists(root, "usr/share/update-notifier/notify-reboot-required"):
-		scan.PendingReboot = patch.No
-	}
-	coverage := inventory.Coverage{Manager: Manager, Status: inventory.Complete, At: scan.At}
-	scan.Software, err = softwareOf(root)
-	if err != nil {
-		coverage.Status = inventory.Partial
-		if scan.Software == nil {
-			coverage.Status = inventory.Failed
-		}
-		coverage.Detail = detail(err)
-	}
-	scan.Coverage = []inventory.Coverage{coverage}
-	return scan, ctx.Err()
+	return evidenceOf(root).scan(d), ctx.Err()
 }
 
-// softwareOf returns what is installed, and what stands against the list being complete. The list is nil if there is none.
-func softwareOf(root *os.Root) ([]inventory.Software, error) {
-	release, err := releaseOf(root)
-	if err != nil {
-		return nil, err
+// evidenceOf collects what the files below a root say.
+func evidenceOf(root *os.Root) evidence {
+	e := evidence{
+		at:       time.Now().UTC(),
+		release:  func() (Release, error) { return releaseOf(root) },
+		status:   func() (io.ReadCloser, error) { return root.Open("var/lib/dpkg/status") },
+		due:      exists(root, "run/reboot-required"),
+		notifier: exists(root, "usr/share/update-notifier/notify-reboot-required"),
 	}
-	f, err := root.Open("var/lib/dpkg/status")
-	if err != nil {
-		return nil, fmt.Errorf("apt: status: %w", err)
+	if id, err := root.ReadFile("proc/sys/kernel/random/boot_id"); err == nil {
+		e.bootID = strings.TrimSpace(string(id))
 	}
-	defer f.Close()
-	software, err := ReadStatus(f, release.Ecosystem())
-	if software == nil {
-		return nil, err
+	updates, err := fs.ReadDir(root.FS(), "var/lib/dpkg/updates")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.unread = fmt.Errorf("apt: status: %w", err)
 	}
-	// While dpkg works it writes every change to a numbered file of its own, and to the status file only in the end.
-	updates, readErr := fs.ReadDir(root.FS(), "var/lib/dpkg/updates")
-	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
-		err = multierror.Append(err, fmt.Errorf("apt: status: %w", readErr))
-	}
-	pending := 0
 	for _, entry := range updates {
-		if strings.Trim(entry.Name(), "0123456789") == "" {
-			pending++
-		}
+		e.updates = append(e.updates, entry.Name())
 	}
-	if pending > 0 {
-		err = multierror.Append(err, fmt.Errorf("apt: status: dpkg is at work or was interrupted, %d changes are not in it: %w", pending, patch.ErrCorrupt))
-	}
-	return software, err
+	return e
 }
 
 func exists(root *os.Root, name string) bool {
 	_, err := root.Stat(name)
 	return err == nil
-}
-
-// detail tells the first of several errors, and how many there are.
-func detail(err error) string {
-	var several *multierror.Error
-	if errors.As(err, &several) && len(several.Errors) > 0 {
-		if len(several.Errors) == 1 {
-			return several.Errors[0].Error()
-		}
-		return fmt.Sprintf("%v (and %d more)", several.Errors[0], len(several.Errors)-1)
-	}
-	return err.Error()
 }
 
 // opener opens a file below the root, anew each time.

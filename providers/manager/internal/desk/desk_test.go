@@ -1,0 +1,150 @@
+//go:build unix
+
+package desk
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/transport"
+	"github.com/patchflow/patchflow/providers/transport/local"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+func device(t *testing.T) Device {
+	return Device{To: local.New(local.Config{}), Root: t.TempDir(), User: true}
+}
+
+func opened(t *testing.T, wait time.Duration) *Desk {
+	k := New(Config{Name: "test", Wait: wait, Limit: time.Minute, Now: time.Now})
+	t.Cleanup(func() { _ = k.Close(context.Background()) })
+	return k
+}
+
+func task(id rollout.TaskID) rollout.Task { return rollout.Task{ID: id, Device: "ada"} }
+
+var succeeded = rollout.Report{Phase: rollout.PhaseSucceeded, Message: "line\nfeed"}
+
+func work(n *int) Work {
+	return func(context.Context, <-chan struct{}) rollout.Report { *n++; return succeeded }
+}
+
+func running(context.Context, Begun) (rollout.Report, error) {
+	return rollout.Report{Phase: rollout.PhaseRunning}, nil
+}
+
+func TestATaskBeginsOnceWhoeverAsks(t *testing.T) {
+	d := device(t)
+	n := 0
+	for range 3 { // each has its own memory
+		r, err := opened(t, 0).Begin(t.Context(), d, task("a/1"), Begun{Op: rollout.OpInstall}, work(&n), running)
+		require.NoError(t, err)
+		require.Equal(t, succeeded, r)
+	}
+	require.Equal(t, 1, n)
+	r, err := opened(t, 0).Status(t.Context(), d, task("a/1"), running)
+	require.NoError(t, err)
+	require.Equal(t, succeeded, r)
+	r, err = opened(t, 0).Status(t.Context(), d, task("a/2"), running)
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseUnknown, r.Phase)
+}
+
+func TestATaskWhoseEndNobodyHasWrittenDown(t *testing.T) {
+	for name, begun := range map[string]string{"claimed": "", "begun": `{"id":"a/1","op":"reboot","bootID":"b"}`} {
+		t.Run(name, func(t *testing.T) {
+			d := device(t)
+			dir := filepath.Join(d.Folder(), "tasks", page("a/1"))
+			require.NoError(t, os.MkdirAll(dir, 0o700))
+			if begun != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "begun"), []byte(begun), 0o600))
+			}
+			n := 0
+			k := opened(t, 0)
+			r, err := k.Begin(t.Context(), d, task("a/1"), Begun{}, work(&n), running)
+			require.NoError(t, err)
+			require.Equal(t, rollout.PhaseRunning, r.Phase)
+			require.Zero(t, n)
+			var got Begun
+			r, err = k.Status(t.Context(), d, task("a/1"), func(_ context.Context, b Begun) (rollout.Report, error) { got = b; return succeeded, nil })
+			require.NoError(t, err)
+			require.Equal(t, succeeded, r)
+			require.Equal(t, begun != "", got.BootID == "b")
+			r, err = k.Status(t.Context(), d, task("a/1"), running)
+			require.NoError(t, err)
+			require.Equal(t, succeeded, r, "the first word stands")
+		})
+	}
+}
+
+func TestNothingBeginsThatCannotBeWrittenDown(t *testing.T) {
+	n := 0
+	for name, row := range map[string]struct {
+		to   transport.Func
+		want patch.Fault
+	}{
+		"cut": {func(context.Context, transport.Command) (transport.Result, error) {
+			return transport.Result{}, patch.ErrUnreachable
+		}, patch.Unreachable},
+		"full": {func(context.Context, transport.Command) (transport.Result, error) {
+			return transport.Result{Ended: true, Code: 1, Stderr: []byte("cat: write error: No space left on device\n")}, nil
+		}, patch.DiskFull},
+		"odd": {func(context.Context, transport.Command) (transport.Result, error) {
+			return transport.Result{Ended: true, Stdout: []byte("hello\n")}, nil
+		}, patch.Corrupt},
+	} {
+		_, err := opened(t, 0).Begin(t.Context(), Device{To: row.to}, task("a/1"), Begun{}, work(&n), running)
+		require.Equal(t, row.want, patch.FaultOf(err), name)
+	}
+	_, err := opened(t, 0).Begin(t.Context(), device(t), task(""), Begun{}, work(&n), running)
+	require.Equal(t, patch.Permanent, patch.FaultOf(err))
+	late := task("a/3")
+	late.StartBy = time.Now().Add(-time.Hour)
+	r, err := opened(t, 0).Begin(t.Context(), device(t), late, Begun{}, work(&n), running)
+	require.NoError(t, err)
+	require.Equal(t, patch.Busy, r.Fault)
+	require.Zero(t, n)
+}
+
+func TestOneAfterTheOther(t *testing.T) {
+	k, d := opened(t, -1), device(t)
+	hold := make(chan struct{})
+	first := func(context.Context, <-chan struct{}) rollout.Report { <-hold; return succeeded }
+	r, err := k.Begin(t.Context(), d, task("a/1"), Begun{}, first, running)
+	require.NoError(t, err)
+	require.False(t, r.Phase.Last())
+	n := 0
+	r, err = k.Begin(t.Context(), d, task("a/2"), Begun{}, work(&n), running)
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseQueued, r.Phase)
+	k.Cancel("a/2")
+	k.Cancel("a/2")
+	k.Cancel("nobody")
+	require.Eventually(t, func() bool {
+		r, err = k.Status(t.Context(), d, task("a/2"), running)
+		return err == nil && r.Phase == rollout.PhaseStopped
+	}, 10*time.Second, time.Millisecond)
+	short, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, k.Drain(short), context.Canceled)
+	close(hold)
+	require.NoError(t, k.Close(t.Context()))
+	require.Zero(t, n)
+	_, err = k.Begin(t.Context(), d, task("a/4"), Begun{}, work(&n), running)
+	require.ErrorContains(t, err, "closed")
+}
+
+func TestFailed(t *testing.T) {
+	require.NoError(t, Failed(transport.Result{Ended: true}))
+	err := Failed(transport.Result{Ended: true, Code: 1, Stderr: []byte("a\nmkdir: Permission denied\n\n")})
+	require.Equal(t, patch.Permanent, patch.FaultOf(err))
+	require.ErrorContains(t, err, "exit code 1: mkdir: Permission denied")
+	require.False(t, errors.Is(err, patch.ErrDiskFull))
+}
