@@ -239,9 +239,7 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 	for {
 		best := -1
 		for i, g := range open {
-			for at[i] < len(g.members) && !m.isFresh(g.members[at[i]]) {
-				at[i]++
-			}
+			at[i] = m.nextFresh(g, at[i])
 			if at[i] < len(g.members) && (best < 0 || g.members[at[i]] < open[best].members[at[best]]) {
 				best = i
 			}
@@ -254,6 +252,30 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 		}
 		at[best]++
 	}
+}
+
+// nextFresh returns where the first member of g from that place on stands that is fresh, or the end. It remembers the way: where
+// something keeps an early member back, those after it that have moved on are not passed over one by one each time.
+func (m *Machine) nextFresh(g *group, from int) int {
+	at := from
+	for at < len(g.members) && !m.isFresh(g.members[at]) {
+		at = max(at+1, g.skipped(at))
+	}
+	if at > from+1 {
+		if g.skips == nil {
+			g.skips = make([]int32, len(g.members))
+		}
+		g.skips[from] = int32(at)
+	}
+	return at
+}
+
+// skipped returns where to look for the next fresh member that is not before at; 0 if that is not known.
+func (g *group) skipped(at int) int {
+	if g.skips == nil {
+		return 0
+	}
+	return int(g.skips[at])
 }
 
 // isFresh says whether d was never begun and still waits to be, in its turn.

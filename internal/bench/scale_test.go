@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
@@ -140,6 +141,22 @@ func loads() []load {
 					}
 				}
 				require.Equal(tb, rollout.StageCancelled, m.Stage())
+			}, n
+		}},
+		{"a rollout whose first device is held", func(tb testing.TB, n int) (func(), int) {
+			p := month(tb, n)
+			p.Policy.Windows = nil
+			p = replanned(tb, p, everyone())
+			first := p.Devices[0]
+			hold := func(_ inventory.Tenant, d inventory.DeviceID, _ *rollout.Content, now time.Time) (policy.Reason, bool) {
+				return policy.Reason{}, d == first && now.Before(p.At.AddDate(0, 0, 2))
+			}
+			cfg := simulate.Config{Plan: p, Runs: 1, Clock: simulate.Clock{Step: time.Second}, Model: simulate.Model{Install: trouble().Install},
+				Agenda: func() *rollout.Agenda { return &rollout.Agenda{Hold: hold} }}
+			return func() {
+				runs, err := simulate.Runs(cfg)
+				require.NoError(tb, err)
+				require.Equal(tb, rollout.StageDone, runs[0].Stage)
 			}, n
 		}},
 		{"Explain", func(tb testing.TB, n int) (func(), int) {
