@@ -45,6 +45,7 @@
 //   - inventory: devices, scans, selectors, findings
 //   - policy: what goes where, when, in which order, and with whose leave
 //   - policy/calendar: on which days something recurs, and what a clock on the wall shows when
+//   - policy/sequential: statistics that stay true however often they are looked at
 //   - rollout: plans, the machine, tasks, deployers, the journal
 //   - rollout/simulate: what a plan would come to, before anything is touched
 //   - rollout/runner: the host for one process, which most products begin with

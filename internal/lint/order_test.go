@@ -8,7 +8,7 @@ import (
 
 // Core lists the packages that everything else stands on. Each may import those before it.
 func core() []string {
-	return []string{"patch/version", "patch", "inventory", "policy/calendar", "policy/predicate", "policy", "rollout", "rollout/simulate"}
+	return []string{"patch/version", "patch", "inventory", "policy/calendar", "policy/predicate", "policy/sequential", "policy", "rollout", "rollout/simulate"}
 }
 
 // Suites are the packages that tests of other modules import. They may use what tests use.
