@@ -207,3 +207,12 @@ func Names(before, after map[string]string) []string {
 	}
 	return slices.Sorted(maps.Keys(differ))
 }
+
+// Scratch makes a folder for a bed, in memory where the system has a folder for that: dpkg waits for the disk at every step.
+// The caller removes it.
+func Scratch(name string) (string, error) {
+	if dir, err := os.MkdirTemp("/dev/shm", name); err == nil {
+		return dir, nil
+	}
+	return os.MkdirTemp("", name)
+}
