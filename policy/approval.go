@@ -18,6 +18,46 @@ type Need struct {
 	Valid     Duration `json:"valid,omitempty" yaml:"valid,omitempty"`         // how long an approval may wait for the others; 0 means as long as it takes
 	ByRule    bool     `json:"byRule,omitempty" yaml:"byRule,omitempty"`       // a rule may approve in place of people, once a ring before has passed its gate
 	Emergency bool     `json:"emergency,omitempty" yaml:"emergency,omitempty"` // in an emergency one of those people may approve alone
+	Bypass    Bypass   `json:"bypass,omitzero" yaml:"bypass,omitempty"`        // what work need not wait for either, if that person says so
+}
+
+// A Bypass says what the work on a ring need not wait for: in a [Need], what an approval in an emergency may lift, and in an
+// [Emergency], what it does lift. Nothing else can be lifted: the rings before it, their gates, limits, holds and what a rule
+// rejects stand.
+type Bypass struct {
+	Windows bool `json:"windows,omitempty" yaml:"windows,omitempty"` // of the ring, of the policy, and for restarts
+	Freezes bool `json:"freezes,omitempty" yaml:"freezes,omitempty"`
+}
+
+// String says in English what b lifts; "" if that is nothing.
+func (b Bypass) String() string {
+	var all []string
+	if b.Windows {
+		all = append(all, "windows")
+	}
+	if b.Freezes {
+		all = append(all, "freezes")
+	}
+	return strings.Join(all, " and ")
+}
+
+// within says whether b lifts nothing that o does not.
+func (b Bypass) within(o Bypass) bool {
+	return (!b.Windows || o.Windows) && (!b.Freezes || o.Freezes)
+}
+
+// Bypassing returns s without what b lifts.
+func (s Schedule) Bypassing(b Bypass) Schedule {
+	if b.Windows {
+		s.windows, s.plain = nil, nil
+	}
+	if b.Freezes {
+		s.freezes, s.names = nil, nil
+	}
+	if len(s.windows) == 0 && len(s.freezes) == 0 {
+		return Schedule{}
+	}
+	return s
 }
 
 const (
@@ -27,13 +67,13 @@ const (
 
 // IsZero says whether n asks for nothing beyond any one person's word.
 func (n Need) IsZero() bool {
-	return n.Quorum == 0 && len(n.Approvers) == 0 && n.Valid == 0 && !n.ByRule && !n.Emergency
+	return n.Quorum == 0 && len(n.Approvers) == 0 && n.Valid == 0 && !n.ByRule && !n.Emergency && n.Bypass == (Bypass{})
 }
 
 // Equal says whether n and o ask for the same, entry by entry.
 func (n Need) Equal(o Need) bool {
 	return n.people() == o.people() && slices.Equal(n.Approvers, o.Approvers) && n.Valid == o.Valid && n.ByRule == o.ByRule &&
-		n.Emergency == o.Emergency
+		n.Emergency == o.Emergency && n.Bypass == o.Bypass
 }
 
 // people returns how many different people must approve.
@@ -98,7 +138,10 @@ func (c *checker) need(path string, n *Need, first bool) {
 	if n.ByRule && first {
 		c.fault(join(path, "byRule"), "no ring has passed before the first: a rule could never approve it")
 	}
-	if n.Emergency && n.Quorum <= 1 {
+	switch bypasses := n.Bypass != (Bypass{}); {
+	case bypasses && !n.Emergency:
+		c.fault(join(path, "bypass"), "only in an emergency: want emergency too")
+	case n.Emergency && n.Quorum <= 1 && !bypasses:
 		c.fault(join(path, "emergency"), "one person is enough without it")
 	}
 }

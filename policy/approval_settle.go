@@ -72,11 +72,12 @@ const (
 	VoteRule                       // it is a rule's, and no need takes that
 	VoteEarly                      // it is a rule's, and no ring has passed yet
 	VoteReasonless                 // it speaks of an emergency without a reason or a date for the review
+	VoteBypass                     // it lifts what some need does not let it lift, or not that person
 )
 
 func voteNames() enum.Names {
 	return enum.Names{"none", "counts", "replaced", "late", "nobody", "own", "other", "expired", "undated", "unknown", "rule", "early",
-		"reasonless"}
+		"reasonless", "bypass"}
 }
 
 // String returns the lower-case name, as used in JSON.
@@ -98,7 +99,7 @@ func (c VoteCode) Text() string {
 		"it names nobody", "who asks cannot approve", "it is about something else: the digest differs", "it has expired",
 		"it is not dated, or dated later than now, and approvals are valid for a time only", "not one of those whose leave it takes",
 		"a rule's approval is not enough", "no ring has passed its gate yet, and a rule cannot approve before",
-		"an emergency needs a reason and a date for its review"}
+		"an emergency needs a reason and a date for its review", "it bypasses what that person may not bypass"}
 	if int(c) < len(text) {
 		return text[c]
 	}
@@ -118,7 +119,8 @@ func (c VoteCode) Text() string {
 //     that names them.
 //   - A rule's approval meets the needs that allow it, once a ring before has passed its gate.
 //   - An approval in an emergency meets those needs that allow that and name the person. It is an ordinary one where
-//     others have said enough already, or where some need is not met by it.
+//     others have said enough already, or where some need is not met by it. One that lifts windows or freezes counts only if
+//     every need lets that person lift them.
 //
 // Nothing is approved by silence: without decisions r is pending.
 func Settle(r Request, decisions []Decision, now time.Time) Settlement {
@@ -192,12 +194,16 @@ func (s *settling) judge(d *Decision) VoteCode {
 		return VoteReasonless
 	}
 	entitled := false
+	lifts := d.Ruling == Denied || d.Emergency == nil || s.lifts(d)
 	for i := range s.needs {
 		n := &s.needs[i]
 		if !n.entitles(d) {
 			continue
 		}
 		entitled = true
+		if !lifts {
+			return VoteBypass
+		}
 		if d.Ruling == Denied || n.Valid == 0 || !d.At.IsZero() && !d.At.After(s.now) && n.lasts(d, s.now) {
 			return VoteCounts
 		}
@@ -209,6 +215,14 @@ func (s *settling) judge(d *Decision) VoteCode {
 		return VoteUndated
 	}
 	return VoteExpired
+}
+
+// lifts says whether every need lets d lift what it lifts.
+func (s *settling) lifts(d *Decision) bool {
+	b := d.Emergency.Bypass
+	return b == (Bypass{}) || !slices.ContainsFunc(s.needs, func(n Need) bool {
+		return !n.Emergency || !n.entitles(d) || !b.within(n.Bypass)
+	})
 }
 
 // judgeRule says whether the decision of a rule counts. A rule only ever gives leave: it denies by silence.
@@ -241,14 +255,22 @@ func (s *settling) count(i int) {
 	switch {
 	case len(short) == 0:
 		s.approve(s.standing)
-	case d.Emergency != nil && !slices.ContainsFunc(short, func(s Shortage) bool { return !s.Need.Emergency || !s.Need.entitles(d) }):
-		e := Emergency{Reason: d.Emergency.Reason, ReviewDue: d.Emergency.ReviewDue}
-		for _, sh := range short {
-			e.Bypassed = append(e.Bypassed, sh.String())
+		if d.Emergency != nil && d.Emergency.Bypass != (Bypass{}) {
+			s.emergency(d, nil)
 		}
-		s.out.Emergency = &e
+	case d.Emergency != nil && !slices.ContainsFunc(short, func(s Shortage) bool { return !s.Need.Emergency || !s.Need.entitles(d) }):
+		s.emergency(d, short)
 		s.approve([]int{i})
 	}
+}
+
+// emergency says that the approval rests on d's, which did without what is short.
+func (s *settling) emergency(d *Decision, short []Shortage) {
+	e := Emergency{Reason: d.Emergency.Reason, ReviewDue: d.Emergency.ReviewDue, Bypass: d.Emergency.Bypass}
+	for _, sh := range short {
+		e.Bypassed = append(e.Bypassed, sh.String())
+	}
+	s.out.Emergency = &e
 }
 
 func (s *settling) approve(by []int) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,8 +16,8 @@ import (
 var ErrSignature = errors.New("signature does not hold")
 
 // Sign returns d with the Ed25519 signature of key over what d says: digest, ruling, by, at, expires, reason, rule, and the
-// reason and the review date of an emergency. Groups are left out, since nobody vouches for their own, and so is what
-// was bypassed, which is not known yet. Times are signed to the nanosecond, in UTC.
+// reason, the review date and the bypass of an emergency. Groups are left out, since nobody vouches for their own, and so is
+// what was bypassed, which is not known yet. Times are signed to the nanosecond, in UTC.
 func (d Decision) Sign(key ed25519.PrivateKey) (Decision, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return d, fmt.Errorf("policy: decision of %s: a private key has %d bytes, want %d", d.By, len(key), ed25519.PrivateKeySize)
@@ -36,6 +37,9 @@ func (d *Decision) signed() []byte {
 	parts := []string{"patchflow decision 1", string(d.Digest), d.Ruling.String(), d.By, stamp(d.At), stamp(d.Expires), d.Reason, d.Rule}
 	if d.Emergency != nil {
 		parts = append(parts, "emergency", d.Emergency.Reason, stamp(d.Emergency.ReviewDue))
+		if b := d.Emergency.Bypass; b != (Bypass{}) {
+			parts = append(parts, "bypass", strconv.FormatBool(b.Windows), strconv.FormatBool(b.Freezes))
+		}
 	}
 	var b bytes.Buffer
 	for _, part := range parts {

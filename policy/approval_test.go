@@ -150,6 +150,9 @@ func TestSettleKeepsItsPromises(t *testing.T) {
 		r := Request{ID: "q", Digest: digest, By: "olga"}
 		for range rng.IntN(3) {
 			n := Need{Quorum: rng.IntN(4), ByRule: pick(4), Emergency: pick(3)}
+			if n.Emergency {
+				n.Bypass = Bypass{Windows: pick(2), Freezes: pick(2)}
+			}
 			if pick(2) {
 				n.Approvers = []string{"ann", "hans", "group:board"}
 			}
@@ -167,6 +170,7 @@ func TestSettleKeepsItsPromises(t *testing.T) {
 			}
 			if pick(5) {
 				urgent(&d)
+				d.Emergency.Bypass = Bypass{Windows: pick(3), Freezes: pick(3)}
 			}
 			if pick(6) {
 				d.Digest = "sha256:bb"
@@ -194,6 +198,10 @@ func TestSettleKeepsItsPromises(t *testing.T) {
 				}
 			}
 			require.False(t, have["olga"])
+			if s.Emergency != nil && (n.Emergency || len(r.Needs) == 0) {
+				require.True(t, !s.Emergency.Bypass.Windows || n.Bypass.Windows, "%+v\n%s", n, s)
+				require.True(t, !s.Emergency.Bypass.Freezes || n.Bypass.Freezes, "%+v\n%s", n, s)
+			}
 			if s.Emergency == nil || !n.Emergency {
 				require.GreaterOrEqual(t, len(have), max(n.Quorum, 1), "%+v\n%s", n, s)
 			} else {
@@ -214,6 +222,7 @@ func TestNeedsAreValidated(t *testing.T) {
 		`policy: rings[1].need.valid: -1s is negative`:                                              {Valid: -1e9},
 		`policy: rings[1].need.valid: one person is enough: there is nobody to wait for`:            {Valid: 1e9, Quorum: 1},
 		`policy: rings[1].need.emergency: one person is enough without it`:                          {Emergency: true},
+		`policy: rings[1].need.bypass: only in an emergency: want emergency too`:                    {Quorum: 2, Bypass: Bypass{Freezes: true}},
 		`policy: rings[1].need.approvers[0]: " x" begins or ends with a blank`:                      {Approvers: []string{"group: x"}},
 	} {
 		p := fleet()
@@ -221,6 +230,8 @@ func TestNeedsAreValidated(t *testing.T) {
 		require.EqualError(t, p.Validate(), want)
 	}
 	p := fleet()
+	p.Rings[1].Need = Need{Emergency: true, Bypass: Bypass{Windows: true}}
+	require.NoError(t, p.Validate(), "one person is enough, and lifts windows only in an emergency")
 	p.Rings[0].Need, p.Need = Need{ByRule: true}, Need{ByRule: true}
 	require.EqualError(t, p.Validate(), "policy: rings[0].need.byRule: no ring has passed before the first: a rule could never approve it\n"+
 		"policy: need.byRule: no ring has passed before the first: a rule could never approve it")
@@ -266,7 +277,10 @@ func TestEverythingThatIsSignedIsSigned(t *testing.T) {
 		"Emergency":       func(d *Decision) { d.Emergency = nil },
 		"EmergencyReason": func(d *Decision) { d.Emergency = &Emergency{Reason: "x", ReviewDue: d.Emergency.ReviewDue} },
 		"EmergencyDue":    func(d *Decision) { d.Emergency = &Emergency{Reason: d.Emergency.Reason} },
-		"Signature":       func(d *Decision) { d.Signature = bytes.Repeat([]byte{1}, 64) }, "NoSignature": func(d *Decision) { d.Signature = nil },
+		"EmergencyBypass": func(d *Decision) {
+			d.Emergency = &Emergency{Reason: d.Emergency.Reason, ReviewDue: d.Emergency.ReviewDue, Bypass: Bypass{Freezes: true}}
+		},
+		"Signature": func(d *Decision) { d.Signature = bytes.Repeat([]byte{1}, 64) }, "NoSignature": func(d *Decision) { d.Signature = nil },
 		"ShortSignature": func(d *Decision) { d.Signature = d.Signature[:63] },
 	}
 	for i := range reflect.TypeFor[Decision]().NumField() {

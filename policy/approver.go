@@ -53,11 +53,13 @@ type Decision struct {
 	Signature []byte     `json:"signature,omitempty"` // see [Decision.Sign]
 }
 
-// An Emergency says why one person approves alone. It shortens the way to an approval and nothing else: the ring is still
-// the next in its turn, so that the first ring is never passed over. Afterwards somebody else has to review it.
+// An Emergency says why one person approves alone, or why work cannot wait for its time. It shortens the way to an approval,
+// and lifts what it says as far as the policy lets it. The ring is still the next in its turn, so that the first ring is
+// never passed over. Afterwards somebody else has to review it.
 type Emergency struct {
 	Reason    string    `json:"reason"`             // required
 	ReviewDue time.Time `json:"reviewDue"`          // required
+	Bypass    Bypass    `json:"bypass,omitzero"`    // what the devices that are approved need not wait for
 	Bypassed  []string  `json:"bypassed,omitempty"` // what was not waited for; written by whoever applies the decision, and not before
 }
 

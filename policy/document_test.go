@@ -86,7 +86,8 @@ func fleet() Policy {
 		Rings: []Ring{
 			{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: careful},
 			{Name: "pilot", Share: 1250, MinDevices: 5, Approval: true, MaxActive: 10, Gate: careful,
-				Need:    Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true},
+				Need: Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true,
+					Bypass: Bypass{Windows: true, Freezes: true}},
 				Windows: []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}}},
 			{Name: "broad", Rest: true, Gate: Gate{Manual: true}},
 		},
@@ -157,7 +158,8 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	for name, is := range set {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
-			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Ring.Windows", "Ring.Need", "Policy.Need"}
+			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Ring.Windows", "Ring.Need", "Policy.Need",
+			"Need.Bypass"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

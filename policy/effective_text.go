@@ -87,6 +87,9 @@ func needText(n Need) string {
 	if n.Emergency {
 		text += ", one in an emergency"
 	}
+	if b := n.Bypass.String(); b != "" {
+		text += ", who may bypass " + b
+	}
 	return text
 }
 

@@ -54,8 +54,7 @@ func (s Schedule) Back(m Missed, away, back time.Time) (Opening, bool) {
 
 // Freezes returns s without its windows: it is open whenever no freeze is on and enough is left before the next one.
 func (s Schedule) Freezes() Schedule {
-	s.windows, s.plain = nil, nil
-	return s
+	return s.Bypassing(Bypass{Windows: true})
 }
 
 // Closed says whether an opening has closed between two instants: after the first, and not after the second.

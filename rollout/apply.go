@@ -464,6 +464,8 @@ type Status struct {
 	Rings   []RingStatus `json:"rings"`
 	Active  int          `json:"active"`  // devices that are worked on
 	Pending int          `json:"pending"` // devices whose outcome is not known
+
+	Reviews []Review `json:"reviews,omitempty"` // that are due because of approvals in an emergency, open ones only
 }
 
 // RingStatus is a view of one ring.
@@ -479,7 +481,8 @@ type RingStatus struct {
 
 // Status returns how the rollout stands. It costs nothing that grows with the number of devices.
 func (m *Machine) Status() Status {
-	s := Status{Rollout: m.plan.Key, Stage: m.stage, At: m.Now(), Active: m.active, Pending: m.unsettled}
+	s := Status{Rollout: m.plan.Key, Stage: m.stage, At: m.Now(), Active: m.active, Pending: m.unsettled,
+		Reviews: m.ReviewsDue()}
 	for r := range m.rings {
 		ring := &m.rings[r]
 		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,

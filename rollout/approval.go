@@ -16,6 +16,7 @@ import (
 // A Review is due after a ring was approved in an emergency. It stays due, also when the rollout is over, until somebody else
 // than who approved closes it with [DoReview].
 type Review struct {
+	Rollout  Key       `json:"rollout"`
 	Ring     string    `json:"ring"`
 	Request  string    `json:"request"` // that was approved
 	By       string    `json:"by"`      // who approved it
@@ -38,6 +39,11 @@ func (m *Machine) Reviews() []Review {
 		all[i].Bypassed = slices.Clone(all[i].Bypassed)
 	}
 	return all
+}
+
+// ReviewsDue returns the open ones of [Machine.Reviews].
+func (m *Machine) ReviewsDue() []Review {
+	return slices.DeleteFunc(m.Reviews(), func(r Review) bool { return !r.Closed.IsZero() })
 }
 
 // asks says whether the ring takes leave.
@@ -153,6 +159,7 @@ func (m *Machine) decided(request string, d policy.Decision) {
 		}
 		if s.Emergency != nil {
 			d.Emergency = s.Emergency
+			d.Emergency.Bypassed = append(d.Emergency.Bypassed, m.lifted(r, d.Emergency.Bypass)...)
 		}
 		m.emit(RingDecided{Ring: r, Request: request, Decision: d, Short: short})
 		switch {
@@ -201,7 +208,7 @@ func written(d policy.Decision) policy.Decision {
 		d.Groups[i] = text(d.Groups[i])
 	}
 	if d.Emergency != nil {
-		d.Emergency = &policy.Emergency{Reason: text(d.Emergency.Reason), ReviewDue: when(d.Emergency.ReviewDue)}
+		d.Emergency = &policy.Emergency{Reason: text(d.Emergency.Reason), ReviewDue: when(d.Emergency.ReviewDue), Bypass: d.Emergency.Bypass}
 	}
 	return d
 }
@@ -220,8 +227,54 @@ func (m *Machine) applyDecided(e RingDecided) {
 		r.votes = slices.DeleteFunc(r.votes, func(old policy.Decision) bool { return old.By == d.By })
 		r.votes = append(r.votes, *d)
 		if d.Emergency != nil && len(d.Emergency.Bypassed) > 0 {
-			m.reviews = append(m.reviews, Review{Ring: m.plan.Rings[e.Ring].Name, Request: e.Request, By: d.By, Reason: d.Emergency.Reason,
+			m.reviews = append(m.reviews, Review{Rollout: m.plan.Key, Ring: m.plan.Rings[e.Ring].Name, Request: e.Request, By: d.By, Reason: d.Emergency.Reason,
 				Bypassed: d.Emergency.Bypassed, Since: instant(m.now), Due: d.Emergency.ReviewDue})
+			m.lift(e.Ring, d.Emergency.Bypass)
+		}
+	}
+}
+
+// covers returns the rings, from and to before, that the approval of ring r is about: all of them if it is that of the whole
+// rollout.
+func (m *Machine) covers(r int) (from, to int) {
+	if m.rings[r].request.Whole {
+		return 0, len(m.rings)
+	}
+	return r, r + 1
+}
+
+// lifted names what b lifts for the rings that the approval of ring r is about, as far as there is any.
+func (m *Machine) lifted(r int, b policy.Bypass) (all []string) {
+	p := &m.plan.Policy
+	if b.Windows {
+		from, to := m.covers(r)
+		for i := from; i < to; i++ {
+			if len(p.Windows) > 0 || len(m.plan.Rings[i].Windows) > 0 {
+				all = append(all, "windows of ring "+m.plan.Rings[i].Name)
+			}
+		}
+		if len(p.Reboot.Windows) > 0 {
+			all = append(all, "windows for restarts")
+		}
+	}
+	for i := range p.Freezes {
+		if b.Freezes {
+			all = append(all, "freeze "+p.Freezes[i].Name)
+		}
+	}
+	return all
+}
+
+// lift lifts b for the rings that the approval of ring r is about.
+func (m *Machine) lift(r int, b policy.Bypass) {
+	if b == (policy.Bypass{}) {
+		return
+	}
+	from, to := m.covers(r)
+	for i := m.rings[from].groups[0]; i < m.rings[to-1].groups[1]; i++ {
+		g := &m.groups[i]
+		for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts} {
+			*h = hours{schedule: h.schedule.Bypassing(b)}
 		}
 	}
 }

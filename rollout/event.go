@@ -47,7 +47,8 @@ type RingAsked struct {
 
 // RingDecided says that an approver has answered. An answer that does not count has the reason in Refused, and changes
 // nothing: the request stands. So it does after an approval that is not enough by itself; Short then says how many more
-// people must approve at least. The emergency of a decision that was enough because of it says what it bypassed.
+// people must approve at least. The emergency of a decision that was enough because of it, or that lifts windows or freezes,
+// says what it bypassed.
 type RingDecided struct {
 	Ring     int
 	Request  string

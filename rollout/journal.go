@@ -54,6 +54,7 @@ type Head struct {
 	Created    time.Time    `json:"created"`
 	Updated    time.Time    `json:"updated"`
 	Quarantine []Quarantine `json:"quarantine,omitempty"`
+	Reviews    []Review     `json:"reviews,omitempty"` // that are due because of approvals in an emergency; closed ones are left out
 }
 
 // A HeadQuery narrows a listing of heads.

@@ -23,6 +23,8 @@ type Auditor struct {
 	stage   rollout.Stage
 	windows []map[clock]policy.Schedule // by ring
 	resets  map[clock]policy.Schedule   // when devices are restarted
+	asked   []policy.Request            // by ring: the last time
+	lifted  []policy.Bypass             // by ring: what its devices need not wait for
 	tasks   int
 }
 
@@ -55,7 +57,8 @@ func (a *Auditor) clock(i int) clock {
 // NewAuditor makes the auditor of a plan.
 func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
-		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings))}
+		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)),
+		asked: make([]policy.Request, len(p.Rings)), lifted: make([]policy.Bypass, len(p.Rings))}
 	a.resets = make(map[clock]policy.Schedule)
 	for i := range p.Devices {
 		c := a.clock(i)
@@ -155,7 +158,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		})
 	case rollout.WindowMissed:
 		for _, i := range e.Devices {
-			d, s := &a.devices[i], a.windows[a.plan.RingOf(int(i))][a.clock(int(i))]
+			d, s := &a.devices[i], a.work(int(i))
 			if o, ok := s.Back(e.Then, d.away, at); e.Then != a.plan.Policy.Missed || e.Then == policy.MissedWaits || s.Open(at) || !s.Closed(d.away, at) ||
 				ok == (e.Then == policy.MissedSkips) {
 				return fmt.Errorf("device %s: away since %s, and back when work may begin in %+v", a.plan.Devices[i], d.away, o)
@@ -182,6 +185,10 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.undone, d.outcome = true, rollout.Unsettled
 			return nil
 		})
+	case rollout.RingAsked:
+		a.asked[e.Ring] = e.Request
+	case rollout.RingDecided:
+		return a.decided(&e)
 	case rollout.RingOpened:
 		a.opened[e.Ring] = true
 		if slices.Contains(a.passed[:e.Ring], false) {
@@ -199,6 +206,40 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		a.stage = e.Stage
 	}
 	return nil
+}
+
+// decided notes what an approval lifts, and checks that the plan lets it.
+func (a *Auditor) decided(e *rollout.RingDecided) error {
+	d := &e.Decision
+	if e.Refused != "" || d.Ruling != policy.Approved || d.Emergency == nil || len(d.Emergency.Bypassed) == 0 {
+		return nil
+	}
+	b, needs := d.Emergency.Bypass, a.plan.Rings[e.Ring].Needs
+	for _, n := range needs {
+		if b.Windows && !n.Bypass.Windows || b.Freezes && !n.Bypass.Freezes {
+			return errors.New("bypasses what may not be bypassed")
+		}
+	}
+	if len(needs) == 0 && b != (policy.Bypass{}) {
+		return errors.New("bypasses what may not be bypassed")
+	}
+	for r := range a.lifted {
+		if r == e.Ring || a.asked[e.Ring].Whole {
+			a.lifted[r].Windows = a.lifted[r].Windows || b.Windows
+			a.lifted[r].Freezes = a.lifted[r].Freezes || b.Freezes
+		}
+	}
+	return nil
+}
+
+// work returns when work may begin on device i, and restarts when it may be restarted.
+func (a *Auditor) work(i int) policy.Schedule {
+	r := a.plan.RingOf(i)
+	return a.windows[r][a.clock(i)].Bypassing(a.lifted[r])
+}
+
+func (a *Auditor) restarts(i int) policy.Schedule {
+	return a.resets[a.clock(i)].Bypassing(a.lifted[a.plan.RingOf(i)])
 }
 
 func (a *Auditor) each(ds []int32, check func(*audited) error) error {
@@ -227,7 +268,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	case rollout.OpReboot:
 		d.reboots++
 		switch {
-		case !a.resets[a.clock(int(i))].Open(at):
+		case !a.restarts(int(i)).Open(at):
 			return errors.New("restarted outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")
@@ -247,9 +288,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("installed after it was rolled back")
 		case d.attempts > a.retry.Attempts:
 			return fmt.Errorf("attempt %d of %d", d.attempts, a.retry.Attempts)
-		case d.excused && !a.windows[r][a.clock(int(i))].Freezes().Open(at):
+		case d.excused && !a.work(int(i)).Freezes().Open(at):
 			return errors.New("installed during a freeze")
-		case !d.excused && !a.windows[r][a.clock(int(i))].Open(at):
+		case !d.excused && !a.work(int(i)).Open(at):
 			return errors.New("installed outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")

@@ -89,6 +89,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		if d.chance(20) {
 			ring.Windows = []policy.Window{randomWindow(d)}
 		}
+		if ring.Approval && d.chance(50) {
+			ring.Need = policy.Need{Emergency: true, Bypass: policy.Bypass{Windows: true, Freezes: d.chance(50)}}
+		}
 		pol.Rings = append(pol.Rings, ring)
 	}
 	if d.chance(40) {

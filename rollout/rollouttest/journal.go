@@ -67,7 +67,7 @@ func journalCreate(t *testing.T, h JournalHarness) {
 	ctx, j := journalContextFor(t), h.New(t)
 	full := journalHeadOf("acme", "q1", 2)
 	full.Stage = rollout.StagePaused
-	full.Quarantine = journalQuarantine()
+	full.Quarantine, full.Reviews = journalQuarantine(), journalReviews()
 	require.NoError(t, j.Create(ctx, full, []byte("plan\x00\xff"), journalData("one", "two")))
 	requireRecord(t, j, full, "plan\x00\xff", "one", "two")
 
@@ -235,21 +235,22 @@ func journalEntries(t *testing.T, h JournalHarness) {
 func journalReuse(t *testing.T, h JournalHarness) {
 	ctx, j := journalContextFor(t), h.New(t)
 	head := journalHeadOf("acme", "q1", 1)
-	head.Quarantine = journalQuarantine()
+	head.Quarantine, head.Reviews = journalQuarantine(), journalReviews()
 	plan, entries := []byte("plan"), journalData("one")
 	spoil := func() {
 		copy(plan, "XXXX")
 		copy(entries[0], "XXXX")
 		entries[0] = nil
 		head.Quarantine[0].Reason = "spoiled"
+		head.Reviews[0].Reason, head.Reviews[0].Bypassed[0] = "spoiled", "spoiled"
 	}
 	require.NoError(t, j.Create(ctx, head, plan, entries))
 	spoil()
 	want := journalHeadOf("acme", "q1", 1)
-	want.Quarantine = journalQuarantine()
+	want.Quarantine, want.Reviews = journalQuarantine(), journalReviews()
 	requireRecord(t, j, want, "plan", "one")
 
-	head.Entries, head.Quarantine, entries[0] = 2, journalQuarantine(), []byte("two")
+	head.Entries, head.Quarantine, head.Reviews, entries[0] = 2, journalQuarantine(), journalReviews(), []byte("two")
 	require.NoError(t, j.Append(ctx, head, entries))
 	spoil()
 	want.Entries = 2
@@ -266,7 +267,10 @@ func journalHead(t *testing.T, h JournalHarness) {
 		head.Stage = stage
 		head.Created = head.Created.Add(time.Second)
 		head.Updated = head.Updated.Add(time.Minute)
-		head.Quarantine = nil
+		head.Quarantine, head.Reviews = nil, nil
+		if stage%3 == 1 {
+			head.Reviews = append(journalReviews(), rollout.Review{Ring: stage.String()})
+		}
 		if stage%2 == 1 {
 			head.Quarantine = append(journalQuarantine(), rollout.Quarantine{Patch: patch.ID(stage.String())})
 		}
@@ -294,6 +298,7 @@ func journalTimes(t *testing.T, h JournalHarness) {
 		head := journalHeadOf("acme", journalID(i), 0)
 		head.Created, head.Updated = at, at
 		head.Quarantine = []rollout.Quarantine{{Since: at, Released: at}}
+		head.Reviews = []rollout.Review{{Since: at, Due: at, Closed: at}}
 		require.NoError(t, j.Create(ctx, head, nil, nil))
 		requireRecord(t, j, head, "")
 		head.Updated = at.Add(-1)
@@ -318,6 +323,12 @@ func journalHeadOf(tenant inventory.Tenant, id rollout.ID, entries uint64) rollo
 }
 
 func journalID(i int) rollout.ID { return rollout.ID(fmt.Sprintf("q%03d", i)) }
+
+func journalReviews() []rollout.Review {
+	at := time.Date(2027, 2, 3, 4, 5, 6, 789012345, time.UTC)
+	return []rollout.Review{{Rollout: rollout.Key{Tenant: "acme", ID: "q1"}, Ring: "broad", Request: "acme:q1/broad/approval/1", By: "hans",
+		Reason: "a worm \"again\" 🔥", Bypassed: []string{"1 more: 2 people", "freeze december"}, Since: at, Due: at.Add(time.Hour)}}
+}
 
 func journalQuarantine() []rollout.Quarantine {
 	at := time.Date(2027, 2, 3, 4, 5, 6, 789012345, time.UTC)

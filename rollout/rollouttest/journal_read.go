@@ -228,7 +228,7 @@ func journalReopen(t *testing.T, h JournalHarness) {
 	require.NoError(t, j.Create(ctx, one, []byte("plan"), journalData("one")))
 	require.NoError(t, j.Create(ctx, two, nil, nil))
 	require.NoError(t, j.Create(ctx, gone, nil, journalData("kept", "dropped")))
-	one.Entries, one.Stage, one.Quarantine = 3, rollout.StageHalted, journalQuarantine()
+	one.Entries, one.Stage, one.Quarantine, one.Reviews = 3, rollout.StageHalted, journalQuarantine(), journalReviews()
 	require.NoError(t, j.Append(ctx, one, journalData("", "three\x00")))
 	if trimmer, ok := j.(rollout.Trimmer); ok {
 		require.NoError(t, trimmer.Trim(ctx, gone.Key, 1))

@@ -170,6 +170,8 @@ func (st *story) decide(c *script.Command) error {
 		case "emergency":
 			emergency.Reason = value
 			d.Emergency = &emergency
+		case "bypass":
+			return bypass(&emergency.Bypass, value)
 		case "review":
 			in, err := duration(value)
 			emergency.ReviewDue = st.now.Add(in)

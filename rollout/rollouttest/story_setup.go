@@ -39,11 +39,11 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 	switch c.Name {
 	case "ring":
 		// ring canary devices=ada,bob share=10% rest min=1 approval maxactive=2 window="sat,sun 22:00-04:00 Europe/Oslo; mon 01:00-02:00"
-		//     quorum=2 approvers=hans,group:board valid=3d byrule emergency
+		//     quorum=2 approvers=hans,group:board valid=3d byrule emergency bypass=windows,freezes
 		//     denominator=reached minsuccess=90% maxfailed=10% minsample=3 coverage=80% soak=24h manual timeout=72h on-timeout=fail
 		return true, s.ring(c)
 	case "policy":
-		// policy leave=2 (people, for the whole rollout) attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
+		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
@@ -74,6 +74,9 @@ func (s *scene) option(key, value string) error {
 	switch key {
 	case "leave":
 		return number(&p.Need.Quorum, value)
+	case "leave-bypass": // leave that one person may give in an emergency
+		p.Need.Emergency = true
+		return bypass(&p.Need.Bypass, value)
 	case "attempts":
 		return number(&p.Retry.Attempts, value)
 	case "backoff":
@@ -116,6 +119,21 @@ func (s *scene) option(key, value string) error {
 		return errors.Join(text(&last.From, from), text(&last.Until, until))
 	default:
 		return fmt.Errorf("unknown option %q", key)
+	}
+	return nil
+}
+
+// bypass reads "windows,freezes".
+func bypass(to *policy.Bypass, value string) error {
+	for what := range strings.SplitSeq(value, ",") {
+		switch what {
+		case "windows":
+			to.Windows = true
+		case "freezes":
+			to.Freezes = true
+		default:
+			return fmt.Errorf("%q cannot be bypassed", what)
+		}
 	}
 	return nil
 }
@@ -175,6 +193,8 @@ func (s *scene) ring(c *script.Command) error {
 			return number(&ring.Need.Quorum, value)
 		case "approvers":
 			ring.Need.Approvers = strings.Split(value, ",")
+		case "bypass":
+			return bypass(&ring.Need.Bypass, value)
 		case "valid":
 			return text(&ring.Need.Valid, value)
 		case "window":

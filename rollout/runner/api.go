@@ -188,6 +188,11 @@ func (r *Runner) Quarantine(ctx context.Context, t inventory.Tenant) ([]rollout.
 	return all, nil
 }
 
+// bring brings a head up to what a machine says.
+func bring(h *rollout.Head, m *rollout.Machine) {
+	h.Stage, h.Updated, h.Quarantine, h.Reviews = m.Stage(), m.Now(), m.Quarantine(), m.ReviewsDue()
+}
+
 // Wait returns how a rollout ended, when it has. A rollout that is held or halted has not: it waits for a person. It fails
 // with [rollout.ErrNotFound] if there is none, and with ctx's error when ctx is done first. The journal is looked at every
 // Config.Poll for a rollout that another process drives.
@@ -359,6 +364,19 @@ func (r *Runner) Requests(ctx context.Context, k rollout.Key) (qs []policy.Reque
 func (r *Runner) Reviews(ctx context.Context, k rollout.Key) (all []rollout.Review, err error) {
 	err = r.view(ctx, k, func(m *rollout.Machine) { all = m.Reviews() })
 	return all, err
+}
+
+// ReviewsDue returns the reviews that are due in the rollouts of a tenant and of those below it, or of all tenants for "", from
+// the heads in the journal. Those of rollouts that are over are due, too.
+func (r *Runner) ReviewsDue(ctx context.Context, t inventory.Tenant) ([]rollout.Review, error) {
+	var all []rollout.Review
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t}) {
+		if err != nil {
+			return nil, fmt.Errorf("runner: journal: %w", err)
+		}
+		all = append(all, head.Reviews...)
+	}
+	return all, nil
 }
 
 // Report brings a report about a task that was not asked for: from a webhook, a queue, or an agent. It returns when the
@@ -543,7 +561,7 @@ func (r *Runner) tellOnce(ctx context.Context, k rollout.Key, s func(at int64) r
 		return err
 	}
 	head.Entries++
-	head.Stage, head.Updated, head.Quarantine = m.Stage(), m.Now(), m.Quarantine()
+	bring(&head, m)
 	if err := r.cfg.Journal.Append(ctx, head, [][]byte{rollout.EncodeBatch(nil, b)}); err != nil {
 		return fmt.Errorf("runner: %s: journal: %w", k, err)
 	}

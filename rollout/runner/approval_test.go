@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/journal/memjournal"
 	"github.com/patchflow/patchflow/rollout"
@@ -44,7 +45,7 @@ func TestAPanelBringsOnePersonAfterTheOther(t *testing.T) {
 		cfg := config(f, j)
 		urgent := func(q policy.Request) policy.Decision {
 			d := yes("inge", q)
-			d.Emergency = &policy.Emergency{Reason: "a worm", ReviewDue: q.At.Add(24 * time.Hour)}
+			d.Emergency = &policy.Emergency{Reason: "a worm", ReviewDue: q.At.Add(24 * time.Hour), Bypass: policy.Bypass{Windows: true}}
 			return d
 		}
 		cfg.Approver = &panel{say: []func(policy.Request) policy.Decision{
@@ -55,11 +56,14 @@ func TestAPanelBringsOnePersonAfterTheOther(t *testing.T) {
 			func(q policy.Request) policy.Decision { q.Digest = ""; return yes("inge", q) },
 			urgent,
 		}}
-		r := start(t, cfg)
+		r, begun := start(t, cfg), time.Now()
 		p := all()
-		p.Rings[0].Need = policy.Need{Quorum: 3, Emergency: true}
+		p.Windows = []policy.Window{{Days: policy.DaysOf(time.Sunday), Start: 0, End: 60, Zone: "UTC"}}
+		p.Rings[0].Need = policy.Need{Quorum: 3, Emergency: true, Bypass: policy.Bypass{Windows: true}}
 		begin(t, r, key("q1"), p)
-		require.Equal(t, rollout.StageDone, ends(t, r, key("q1")).Stage)
+		status := ends(t, r, key("q1"))
+		require.Equal(t, rollout.StageDone, status.Stage)
+		require.Less(t, status.At.Sub(begun), 24*time.Hour, "no window was waited for")
 		_, batches := history(t, j, key("q1"))
 		decided, _ := events[rollout.RingDecided](batches)
 		var said []string
@@ -72,11 +76,23 @@ func TestAPanelBringsOnePersonAfterTheOther(t *testing.T) {
 		reviews, err := r.Reviews(t.Context(), key("q1"))
 		require.NoError(t, err)
 		require.Len(t, reviews, 1)
-		require.Equal(t, []string{"1 more: 3 people"}, reviews[0].Bypassed)
+		require.Equal(t, []string{"1 more: 3 people", "windows of ring all"}, reviews[0].Bypassed)
+		require.Equal(t, reviews, status.Reviews)
+		for tenant, want := range map[inventory.Tenant]int{"": 1, "acme": 1, "acme/paris": 0, "other": 0} {
+			due, err := r.ReviewsDue(t.Context(), tenant)
+			require.NoError(t, err)
+			require.Len(t, due, want, tenant)
+			if want > 0 {
+				require.Equal(t, reviews, due)
+			}
+		}
 		require.NoError(t, r.Command(t.Context(), key("q1"), rollout.Command{Do: rollout.DoReview, Ring: reviews[0].Ring, By: "hans", Reason: "was a worm"}))
 		reviews, err = r.Reviews(t.Context(), key("q1"))
 		require.NoError(t, err)
 		require.Equal(t, "hans", reviews[0].Reviewer)
 		require.False(t, reviews[0].Closed.IsZero())
+		due, err := r.ReviewsDue(t.Context(), "acme")
+		require.NoError(t, err)
+		require.Empty(t, due, "it is closed, and the rollout was over")
 	})
 }

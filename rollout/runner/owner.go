@@ -307,7 +307,7 @@ func (o *owner) commit(ctx context.Context, steps []step) error {
 	o.mu.Lock()
 	head := o.head
 	head.Entries += uint64(len(entries))
-	head.Stage, head.Updated, head.Quarantine = o.m.Stage(), o.m.Now(), o.m.Quarantine()
+	bring(&head, o.m)
 	o.mu.Unlock()
 	if err := o.r.cfg.Journal.Append(ctx, head, entries); err != nil {
 		return fmt.Errorf("runner: %s: journal: %w", o.key, err)

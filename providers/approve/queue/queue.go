@@ -147,7 +147,7 @@ func (q *Queue) answer(ctx context.Context, k rollout.Key, d policy.Decision) (I
 		d.At, d.Signature = q.now().UTC(), nil
 	}
 	if d.Emergency != nil {
-		d.Emergency = &policy.Emergency{Reason: d.Emergency.Reason, ReviewDue: d.Emergency.ReviewDue}
+		d.Emergency = &policy.Emergency{Reason: d.Emergency.Reason, ReviewDue: d.Emergency.ReviewDue, Bypass: d.Emergency.Bypass}
 	}
 	for {
 		rec, err := q.load(ctx, k)

@@ -164,6 +164,12 @@ func copyHead(h rollout.Head) rollout.Head {
 		q := &h.Quarantine[i]
 		q.Since, q.Released = q.Since.Round(0).UTC(), q.Released.Round(0).UTC()
 	}
+	h.Reviews = slices.Clone(h.Reviews)
+	for i := range h.Reviews {
+		r := &h.Reviews[i]
+		r.Bypassed = slices.Clone(r.Bypassed)
+		r.Since, r.Due, r.Closed = r.Since.Round(0).UTC(), r.Due.Round(0).UTC(), r.Closed.Round(0).UTC()
+	}
 	return h
 }
 

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/rollout"
 )
 
-// A headRow is a head in the form in which the file keeps it: times as text in UTC, the quarantine as JSON.
+// A headRow is a head in the form in which the file keeps it: times as text in UTC, the quarantine and the reviews as JSON.
 type headRow struct {
 	tenant, id       string
 	entries          int64
@@ -18,6 +17,7 @@ type headRow struct {
 	final            bool
 	created, updated string
 	quarantine       *string // nil if there is none
+	reviews          *string // likewise
 }
 
 func encodeHead(h rollout.Head) (headRow, error) {
@@ -37,17 +37,24 @@ func encodeHead(h rollout.Head) (headRow, error) {
 		tenant: string(h.Tenant), id: string(h.ID), entries: int64(h.Entries),
 		stage: string(stage), final: h.Stage.Final(), created: string(created), updated: string(updated),
 	}
-	if len(h.Quarantine) > 0 {
-		q := slices.Clone(h.Quarantine)
-		inUTC(q)
-		text, err := json.Marshal(q)
-		if err != nil {
-			return headRow{}, fmt.Errorf("quarantine: %w", err)
-		}
-		s := string(text)
-		row.quarantine = &s
+	h.Quarantine, h.Reviews = slices.Clone(h.Quarantine), slices.Clone(h.Reviews)
+	inUTC(&h)
+	if row.quarantine, err = list(h.Quarantine); err != nil {
+		return headRow{}, fmt.Errorf("quarantine: %w", err)
+	}
+	if row.reviews, err = list(h.Reviews); err != nil {
+		return headRow{}, fmt.Errorf("reviews: %w", err)
 	}
 	return row, nil
+}
+
+func list[T any](all []T) (*string, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(all)
+	s := string(text)
+	return &s, err
 }
 
 func (r headRow) decode() (rollout.Head, error) {
@@ -68,8 +75,13 @@ func (r headRow) decode() (rollout.Head, error) {
 		if err := json.Unmarshal([]byte(*r.quarantine), &h.Quarantine); err != nil {
 			return bad("quarantine", err)
 		}
-		inUTC(h.Quarantine)
 	}
+	if r.reviews != nil {
+		if err := json.Unmarshal([]byte(*r.reviews), &h.Reviews); err != nil {
+			return bad("reviews", err)
+		}
+	}
+	inUTC(&h)
 	return h, nil
 }
 
@@ -77,10 +89,13 @@ func (r headRow) key() rollout.Key {
 	return rollout.Key{Tenant: inventory.Tenant(r.tenant), ID: rollout.ID(r.id)}
 }
 
-func inUTC(quarantine []rollout.Quarantine) {
-	for i := range quarantine {
-		for _, at := range []*time.Time{&quarantine[i].Since, &quarantine[i].Released} {
-			*at = at.UTC()
-		}
+func inUTC(h *rollout.Head) {
+	for i := range h.Quarantine {
+		q := &h.Quarantine[i]
+		q.Since, q.Released = q.Since.UTC(), q.Released.UTC()
+	}
+	for i := range h.Reviews {
+		r := &h.Reviews[i]
+		r.Since, r.Due, r.Closed = r.Since.UTC(), r.Due.UTC(), r.Closed.UTC()
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 const (
 	applicationID = 0x50666C77 // "Pflw" in the header of the file, where SQLite keeps what a file is for
-	schemaVersion = 1          // in the header's user version
+	schemaVersion = 2          // in the header's user version
 )
 
-// schema is what version 1 holds. The plan has a table of its own, since SQLite writes a whole row when a field of it
+// schema is what a new file holds. The plan has a table of its own, since SQLite writes a whole row when a field of it
 // changes. Entries are kept in the order in which they came, of all rollouts, with an index: kept by rollout, each of a
 // thousand rollouts would write a page of its own, which costs 1.6 times the processor time (and reading is no faster).
 // Counts never go down but by a trim; trims counts those, so that a reader notices.
@@ -31,6 +31,7 @@ CREATE TABLE rollout (
 	created    TEXT    NOT NULL,
 	updated    TEXT    NOT NULL,
 	quarantine TEXT,
+	reviews    TEXT,
 	UNIQUE (tenant, id)
 ) STRICT;
 CREATE INDEX unfinished ON rollout (tenant, id) WHERE final = 0;
@@ -45,6 +46,9 @@ CREATE TABLE entry (
 	UNIQUE (rollout, n)
 ) STRICT;
 `
+
+// migration makes a file of version 1 one of version 2.
+const migration = "ALTER TABLE rollout ADD COLUMN reviews TEXT;"
 
 // dsn names the file and what every connection to it is told. None of that changes a file that is not ours.
 func dsn(path string, busy time.Duration, readOnly bool) string {
@@ -68,7 +72,8 @@ func dsn(path string, busy time.Duration, readOnly bool) string {
 	return u.String()
 }
 
-// prepareFile makes sure that the file is a journal of a version that we know, and makes an empty file one.
+// prepareFile makes sure that the file is a journal of a version that we know, brings an older one up to ours, and makes an empty
+// file one.
 func prepareFile(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -96,32 +101,38 @@ func prepareFile(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// createTables fills an empty file. It looks again whether it is, since another process may have been faster.
+// createTables fills an empty file, or brings an older one up to date. It looks again what it is, since another process may have
+// been faster.
 func createTables(ctx context.Context, conn *sql.Conn) error {
-	if ready, err := isJournal(ctx, conn); err != nil || ready {
+	version, err := isJournal(ctx, conn)
+	if err != nil || version == schemaVersion {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", schema, applicationID, schemaVersion))
+	change := schema
+	if version == 1 {
+		change = migration
+	}
+	_, err = conn.ExecContext(ctx, fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", change, applicationID, schemaVersion))
 	return err
 }
 
-// isJournal says whether the file is a journal that we can use. An empty file is none, without being an error.
-func isJournal(ctx context.Context, conn *sql.Conn) (bool, error) {
+// isJournal returns the schema of the file, if it is a journal that we can use. An empty file has 0, without being an error.
+func isJournal(ctx context.Context, conn *sql.Conn) (int64, error) {
 	var id, version, tables int64
 	row := conn.QueryRowContext(ctx,
 		"SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v")
 	if err := row.Scan(&id, &version, &tables); err != nil {
-		return false, err
+		return 0, err
 	}
 	switch {
 	case id == 0 && version == 0 && tables == 0:
-		return false, nil
+		return 0, nil
 	case id != applicationID:
-		return false, fmt.Errorf("the file is no patchflow journal: it is another program's database (application ID %#x)", uint32(id))
+		return 0, fmt.Errorf("the file is no patchflow journal: it is another program's database (application ID %#x)", uint32(id))
 	case version > schemaVersion:
-		return false, fmt.Errorf("the file was written by a newer version: its schema is %d, this version knows %d", version, schemaVersion)
+		return 0, fmt.Errorf("the file was written by a newer version: its schema is %d, this version knows %d", version, schemaVersion)
 	case version < 1:
-		return false, fmt.Errorf("the file has schema %d, which no version has written", version)
+		return 0, fmt.Errorf("the file has schema %d, which no version has written", version)
 	}
-	return true, nil
+	return version, nil
 }

@@ -81,7 +81,7 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 		{"another program's database", other("other.db", "CREATE TABLE person (name TEXT)"), "another program's database"},
 		{"another program's empty database", other("other-empty.db", "PRAGMA application_id = 7"), "application ID 0x7"},
 		{"a database without our mark", other("other-version.db", "PRAGMA user_version = 1"), "no patchflow journal"},
-		{"a newer schema", other("newer.db", "PRAGMA user_version = 2"), "newer version: its schema is 2, this version knows 1"},
+		{"a newer schema", other("newer.db", "PRAGMA user_version = 3"), "newer version: its schema is 3, this version knows 2"},
 		{"no schema", other("older.db", "PRAGMA user_version = 0"), "schema 0"},
 		{"a file that is cut off", file("cut.db", whole[:len(whole)/2]), "damaged or cut off"},
 		{"a file that ends in its header", file("head.db", whole[:60]), "head.db"},
@@ -99,6 +99,32 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 			after, _ := os.ReadFile(c.path)
 			require.True(t, bytes.Equal(before, after), "the file was changed")
 		})
+	}
+}
+
+// A file that the first version has written is brought up to date when it is opened, with all that it holds.
+func TestAnOlderFileIsTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	j := openAt(t, path)
+	h := killHead(0, 2)
+	h.Quarantine = []rollout.Quarantine{{Patch: "p1", Tenant: "acme", Reason: "bad"}}
+	require.NoError(t, j.Create(t.Context(), h, []byte("plan"), [][]byte{[]byte("one"), []byte("two")}))
+	require.NoError(t, j.Close())
+	execAt(t, path, "ALTER TABLE rollout DROP COLUMN reviews", "PRAGMA user_version = 1")
+
+	for range 2 {
+		j = openAt(t, path)
+		rec, err := j.Load(t.Context(), h.Key)
+		require.NoError(t, err)
+		require.Equal(t, h.Quarantine, rec.Head.Quarantine)
+		h.Entries++
+		h.Reviews = append(h.Reviews, rollout.Review{Ring: "broad", Due: h.Updated.UTC()})
+		require.NoError(t, j.Append(t.Context(), h, [][]byte{[]byte("next")}))
+		rec, err = j.Load(t.Context(), h.Key)
+		require.NoError(t, err)
+		require.Equal(t, h.Reviews, rec.Head.Reviews)
+		require.Equal(t, h.Entries, rec.Head.Entries)
+		require.NoError(t, j.Close())
 	}
 }
 
