@@ -12,26 +12,28 @@ import (
 	"github.com/patchflow/patchflow/rollout/simulate"
 )
 
-const patchID patch.ID = "madeup:editor=7"
+// patchOf is the patch of a month.
+func patchOf(n int) patch.ID { return patch.ID(fmt.Sprintf("madeup:editor=%d", n)) }
 
 // month is the Monday on which the rollout of a month begins.
 func month(n int) time.Time {
 	return time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC).AddDate(0, 0, 28*(n-1))
 }
 
-// planOf puts the fleet into rings: two devices of three have Windows, the others Linux.
-func planOf(n int, p policy.Policy, at time.Time) (rollout.Plan, error) {
+// planOf puts the fleet into rings, for the patch of a month: two devices of three have Windows, the others Linux.
+func planOf(n int, p policy.Policy, number int) (rollout.Plan, error) {
+	at := month(number)
 	in := rollout.PlanInput{
 		Key: rollout.Key{Tenant: "acme", ID: rollout.ID(at.Format("2006-01"))}, Policy: p, By: "olga", At: at,
-		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: patchID, Reversal: patch.ReversalUninstall, Released: at.AddDate(0, 0, -2)}}}},
-		Zones:    []string{"Europe/Berlin", "America/New_York"},
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: patchOf(number), Reversal: patch.ReversalUninstall, Released: at.AddDate(0, 0, -2)}}}},
+		Zones:    []string{"Europe/Berlin"},
 	}
 	for i := range n {
 		os := "win"
 		if i%3 == 0 {
 			os = "linux"
 		}
-		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("%s-%04d", os, i)), Ring: rollout.ByShare, Zone: uint16(i % 2)})
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("%s-%04d", os, i)), Ring: rollout.ByShare})
 	}
 	return rollout.NewPlan(in)
 }

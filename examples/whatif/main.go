@@ -92,7 +92,7 @@ func tell(p *printer, devices int, drawing io.Writer) error {
 	p.model(&model)
 
 	p.title("Forecast of the next month")
-	plan, err := planOf(devices, rings(2000), month(4))
+	plan, err := planOf(devices, rings(2000), 4)
 	if err != nil {
 		return err
 	}
@@ -145,14 +145,14 @@ func tell(p *printer, devices int, drawing io.Writer) error {
 
 // breaks is a patch that leaves a share of the devices not working.
 func breaks(chance float64) simulate.Rate {
-	return simulate.Rate{Patch: patchID, Op: rollout.OpVerify, Fault: patch.Permanent, Chance: chance, Lasts: true}
+	return simulate.Rate{Patch: patchOf(4), Op: rollout.OpVerify, Fault: patch.Permanent, Chance: chance, Lasts: true}
 }
 
 // pastMonths yields what the journals of three rollouts tell.
 func pastMonths(devices int) iter.Seq2[*rollout.Timeline, error] {
 	return func(yield func(*rollout.Timeline, error) bool) {
 		for n := 1; n <= 3; n++ {
-			plan, err := planOf(devices, rings(2000), month(n))
+			plan, err := planOf(devices, rings(2000), n)
 			if err != nil {
 				yield(nil, err)
 				return

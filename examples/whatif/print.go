@@ -33,6 +33,9 @@ func stamp(t time.Time) string { return t.UTC().Format("Mon 2 Jan 15:04") }
 
 func (p *printer) model(m *simulate.Model) {
 	for _, r := range m.Rates {
+		if r.Patch != "" {
+			continue // those of each month: nothing of the next
+		}
 		how := "of the tries"
 		if r.Lasts {
 			how = "of the devices, every time"

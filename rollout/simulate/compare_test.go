@@ -218,6 +218,10 @@ func TestAModelIsLearnedFromJournals(t *testing.T) {
 	}
 	rates := make(map[string]float64)
 	for _, r := range got.Rates {
+		own := r
+		if own.Patch = "x:p1"; r.Patch == "" {
+			require.Contains(t, got.Rates, own, "it was the only patch: its own rates are those of all")
+		}
 		if !r.Lasts { // some devices were unlucky on every try
 			rates[r.OS+" "+max(r.Op, rollout.OpInstall).String()+" "+r.Fault.String()] = r.Chance
 		} else {
@@ -296,13 +300,38 @@ func ExampleCompare() {
 	}
 	// Output:
 	// a pilot of 5%
-	// recorded:  stopped in ring pilot (failed) after 250 devices, 14 of them bad; halted; 250 devices begun, 37 failed
-	// otherwise: stopped in ring pilot (failed) after 50 devices, 4 of them bad; halted; 50 devices begun, 6 failed
+	// recorded:  stopped in ring pilot (failed) after 250 devices, 16 of them bad; halted; 250 devices begun, 36 failed
+	// otherwise: stopped in ring pilot (failed) after 50 devices, 3 of them bad; halted; 50 devices begun, 6 failed
 	// a pilot of 25%
-	// recorded:  stopped in ring pilot (failed) after 250 devices, 14 of them bad; halted; 250 devices begun, 37 failed
-	// otherwise: stopped in ring pilot (failed) after 250 devices, 14 of them bad; halted; 250 devices begun, 37 failed
+	// recorded:  stopped in ring pilot (failed) after 250 devices, 16 of them bad; halted; 250 devices begun, 36 failed
+	// otherwise: stopped in ring pilot (failed) after 250 devices, 16 of them bad; halted; 250 devices begun, 36 failed
 	// a pilot of 50%
-	// recorded:  stopped in ring pilot (failed) after 250 devices, 14 of them bad; halted; 250 devices begun, 37 failed
-	// otherwise: stopped in ring pilot (failed) after 500 devices, 26 of them bad; halted; 500 devices begun, 37 failed; at worst 500 devices begun, 287 failed
+	// recorded:  stopped in ring pilot (failed) after 250 devices, 16 of them bad; halted; 250 devices begun, 36 failed
+	// otherwise: stopped in ring pilot (failed) after 500 devices, 26 of them bad; halted; 500 devices begun, 36 failed; at worst 500 devices begun, 286 failed
 	// the record does not tell what 250 devices would have done
+}
+
+// A patch that was installed alone often enough has rates of its own, which then count instead of those of all patches.
+func TestAPatchMayHaveRatesOfItsOwn(t *testing.T) {
+	p := policy.Policy{Name: "p", Rings: []policy.Ring{{Name: "all", Rest: true, Gate: policy.Gate{MaxFailed: 10000, MinSuccess: 1}}}, Retry: policy.Retry{Attempts: 9}}
+	plan := func(id patch.ID, n int) rollout.Plan {
+		x := planOf(t, n, p)
+		x.Contents[0].Patches[0].ID = id
+		return x
+	}
+	calm := simulate.Model{Rates: []simulate.Rate{{Fault: patch.Transient, Chance: .1}}}
+	wild := simulate.Model{Rates: []simulate.Rate{{Fault: patch.Transient, Chance: .1}, {Fault: patch.Transient, Chance: .6, Patch: "x:wild"}}}
+	got, err := simulate.Learn(nil, journals(record(t, plan("x:calm", 2000), calm, 1), record(t, plan("x:wild", 2000), wild, 2),
+		record(t, plan("x:rare", 20), calm, 3)))
+	require.NoError(t, err)
+	rates := make(map[patch.ID]float64)
+	for _, r := range got.Rates {
+		if !r.Lasts {
+			rates[r.Patch] = r.Chance
+		}
+	}
+	require.InDelta(t, .1, rates["x:calm"], .03)
+	require.InDelta(t, .6, rates["x:wild"], .05, "its own, and not .64: the rate of all patches does not come on top")
+	require.Greater(t, rates[""], .3)
+	require.NotContains(t, rates, patch.ID("x:rare"))
 }

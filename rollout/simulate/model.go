@@ -3,8 +3,10 @@ package simulate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/patchflow/patchflow/internal/xxh64"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
@@ -25,7 +27,8 @@ type Model struct {
 	Approval Durations // from a request to its approval
 }
 
-// A Rate is the chance that something goes wrong with a task.
+// A Rate is the chance that something goes wrong with a task. Where there is one for a patch, it takes the place of that for all
+// patches with the same OS, Op, Fault and Lasts.
 type Rate struct {
 	OS     string      // devices of this kind only; "" for all
 	Patch  patch.ID    // tasks whose content holds this patch only; "" for all
@@ -125,6 +128,7 @@ type drawn struct {
 	patterns []int16             // by device: its presence plus one; nil if there is none
 	clocks   [][]policy.Schedule // by presence and zone
 	rates    [][]bool            // by rate and content: whether it is about that content
+	salts    []uint64            // by rate: what it is drawn with
 }
 
 // newDrawn prepares what is the same in all runs.
@@ -142,12 +146,10 @@ func newDrawn(m *Model, p *rollout.Plan) (*drawn, error) {
 	for i := range m.Rates {
 		about := make([]bool, len(p.Contents))
 		for c := range p.Contents {
-			about[c] = m.Rates[i].Patch == ""
-			for j := range p.Contents[c].Patches {
-				about[c] = about[c] || p.Contents[c].Patches[j].ID == m.Rates[i].Patch
-			}
+			about[c] = m.about(i, &p.Contents[c])
 		}
 		d.rates = append(d.rates, about)
+		d.salts = append(d.salts, m.salt(i))
 	}
 	for i := range m.Presence {
 		zones := p.Zones
@@ -165,6 +167,32 @@ func newDrawn(m *Model, p *rollout.Plan) (*drawn, error) {
 		d.clocks = append(d.clocks, clocks)
 	}
 	return d, nil
+}
+
+// salt makes 20 bits of what rate i is about, and not of where it stands: another rate beside it changes nothing of its draws.
+func (m *Model) salt(i int) uint64 {
+	r, same := m.Rates[i], uint64(0)
+	r.Chance = 0
+	for _, o := range m.Rates[:i] {
+		if o.Chance = 0; o == r {
+			same++
+		}
+	}
+	return xxh64.Sum(same, fmt.Sprintf("%s %s %s %s %v", r.OS, r.Patch, r.op(), r.Fault, r.Lasts)) >> 44
+}
+
+// about says whether rate i counts for tasks with a content.
+func (m *Model) about(i int, c *rollout.Content) bool {
+	r := &m.Rates[i]
+	has := func(id patch.ID) bool {
+		return slices.ContainsFunc(c.Patches, func(p rollout.Pinned) bool { return p.ID == id })
+	}
+	if r.Patch != "" {
+		return has(r.Patch)
+	}
+	return !slices.ContainsFunc(m.Rates, func(o Rate) bool {
+		return o.Patch != "" && o.OS == r.OS && o.op() == r.op() && o.Fault == r.Fault && o.Lasts == r.Lasts && has(o.Patch)
+	})
 }
 
 // run makes the oracle of one run.
@@ -218,7 +246,7 @@ func (d *drawn) begin(t task, now int64) answer {
 			if r.Lasts {
 				try = 0
 			}
-			if happens(r.Chance, d.hash(drawRate, id, uint64(i), try)) {
+			if happens(r.Chance, d.hash(drawRate, id, d.salts[i], try)) {
 				a.report.Phase, a.report.Fault = rollout.PhaseFailed, r.Fault
 				return a
 			}
