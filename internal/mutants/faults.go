@@ -28,6 +28,8 @@ func engine() []string { return []string{"./rollout", "./rollout/rollouttest", "
 
 func policies() []string { return []string{"./policy", "./rollout/rollouttest"} }
 
+func simulation() []string { return []string{"./rollout/simulate"} }
+
 // Faults returns all faults, in the order in which a patch goes through its life.
 func faults() []fault {
 	return []fault{
@@ -146,5 +148,16 @@ func faults() []fault {
 			"if s.skip && walltime.Find(from, s.zone).Gap {", "if false {", policies()},
 		{"work begins at the last instant of a window", "policy/window.go",
 			"s.opening(day, period); ok && o.close > t {\n\t\t\treturn day, o, true", "s.opening(day, period); ok && o.close >= t {\n\t\t\treturn day, o, true", policies()},
+		// What is told of a rollout, before and after it.
+		{"a timeline takes what is seen to be gone for verified", "rollout/timeline.go",
+			"case x.op == OpVerify && !x.absent && x.phase", "case x.op == OpVerify && x.phase", engine()},
+		{"a timeline forgets what an outcome was before it was taken back", "rollout/timeline.go",
+			"\t\tt.undoes(e)\n", "", engine()},
+		{"a forecast reaches devices that are switched off", "rollout/simulate/model.go",
+			"at != now {", "at < 0 {", simulation()},
+		{"what a record does not tell goes well at worst, too", "rollout/simulate/compare.go",
+			"\tif o.well {", "\tif o.well || true {", simulation()},
+		{"a device that was never begun counts as known", "rollout/simulate/compare.go",
+			"o.unknown[t.device] = true\n", "", simulation()},
 	}
 }
