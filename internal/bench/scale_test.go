@@ -216,7 +216,7 @@ func TestADeviceCostsNoMoreInALargerFleet(t *testing.T) {
 				var c cost
 				for round := range 12 {
 					c.measure(run, things)
-					enough := 20_000/n + 2 // small fleets are soon measured, and vary more
+					enough := 20_000/n + 1 // small fleets are soon measured, and vary more
 					if round+1 >= enough && (i == 0 || c.exceeds(costs[i-1]) == "") {
 						break
 					}
