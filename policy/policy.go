@@ -54,12 +54,14 @@ type Match struct {
 	Where           Where                  `json:"where,omitzero" yaml:"where,omitempty"`              // a condition, for all that the other fields cannot say
 }
 
-// A Ring is a step of a rollout. Exactly one of Devices, Share and Rest says who belongs to it. Rings with Devices are
-// filled first, in their order; what remains is divided among the rings with Share, and Rest takes what is left.
+// A Ring is a step of a rollout. Exactly one of Devices, Size, Share and Rest says who belongs to it. Rings with Devices are
+// filled first, in their order, then those with Size; what remains is divided among the rings with Share, and Rest takes what
+// is left.
 type Ring struct {
 	Name       string             `json:"name" yaml:"name"`
 	Devices    inventory.Selector `json:"devices,omitzero" yaml:"devices,omitempty"`
-	Share      Share              `json:"share,omitempty" yaml:"share,omitempty"` // of the devices that no ring with Devices claimed
+	Size       int                `json:"size,omitempty" yaml:"size,omitempty"`   // exactly so many of the devices that no ring with Devices claimed, while there are enough
+	Share      Share              `json:"share,omitempty" yaml:"share,omitempty"` // of the devices that no ring with Devices or Size has
 	Rest       bool               `json:"rest,omitempty" yaml:"rest,omitempty"`
 	MinDevices int                `json:"minDevices,omitempty" yaml:"minDevices,omitempty"` // with Share: at least so many, if there are enough; 0 means 1
 	Approval   bool               `json:"approval,omitempty" yaml:"approval,omitempty"`     // ask before the ring opens

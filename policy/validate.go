@@ -208,17 +208,18 @@ func (c *checker) rings(rings []Ring) {
 
 func (c *checker) ring(path string, r *Ring) {
 	ways := 0
-	for _, way := range []bool{!r.Devices.IsZero(), r.Share != 0, r.Rest} {
+	for _, way := range []bool{!r.Devices.IsZero(), r.Size != 0, r.Share != 0, r.Rest} {
 		if way {
 			ways++
 		}
 	}
 	switch {
 	case ways == 0:
-		c.fault(path, "nobody belongs to it: want one of devices, share and rest")
+		c.fault(path, "nobody belongs to it: want one of devices, size, share and rest")
 	case ways > 1:
-		c.fault(path, "more than one of devices, share and rest: want one")
+		c.fault(path, "more than one of devices, size, share and rest: want one")
 	}
+	c.count(join(path, "size"), r.Size)
 	c.share(join(path, "share"), r.Share)
 	c.count(join(path, "minDevices"), r.MinDevices)
 	if r.MinDevices > 0 && r.Share == 0 {

@@ -47,7 +47,7 @@ type Target struct {
 	Tenant  uint16 // index into Tenants
 }
 
-// ByShare is the Ring of a [Target] that no ring claims by name: it goes to one of the rings with a share, or to the rest.
+// ByShare is the Ring of a [Target] that no ring claims by name: it goes to one of the rings with a size or a share, or to the rest.
 const ByShare int16 = -1
 
 // A Plan says what is to happen: which content goes to which device, in which ring. It is a value: it can be printed,
@@ -87,7 +87,8 @@ type PlannedRing struct {
 // NewPlan divides the devices of in into rings. It is pure: the same input, in whatever order its targets stand, makes the
 // same plan.
 //
-// Rings with a share get the largest-remainder share of the devices that no other ring claims, in basis points, so that
+// Of the devices that no ring claims by a selector, rings with a size get exactly as many, in their order and while there are
+// any. Rings with a share get the largest-remainder share of what is left, in basis points, so that
 // the sum is exact, and at least their minimum while there are devices; the minimum is taken from the rings after them.
 // An empty ring is merged into the one after it, which keeps the stricter of both gates.
 //
@@ -302,7 +303,7 @@ func orderSeed(salt string, t inventory.Tenant) uint64 {
 	return xxh64.Sum(xxh64.Sum(0, salt), string(t))
 }
 
-// allot returns for every ring how many devices it gets, and how many of those by share.
+// allot returns for every ring how many devices it gets, and how many of those by size, share or rest.
 func (in *PlanInput) allot() (counts, byShare []int, err error) {
 	rings := in.Policy.Rings
 	counts, byShare = make([]int, len(rings)), make([]int, len(rings))
@@ -336,6 +337,11 @@ func (in *PlanInput) allot() (counts, byShare []int, err error) {
 	if rest >= 0 {
 		which, weights, minima = append(which, rest), append(weights, 10000-total), append(minima, 0)
 		total = 10000
+	}
+	for r := range rings {
+		byShare[r] = min(rings[r].Size, unclaimed)
+		counts[r] += byShare[r]
+		unclaimed -= byShare[r]
 	}
 	if unclaimed > 0 && total < 10000 {
 		return nil, nil, fmt.Errorf("%d devices belong to no ring: the shares sum up to %s and no ring takes the rest",

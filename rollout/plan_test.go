@@ -122,6 +122,31 @@ func TestSelectorsClaimBeforeSharesAreTaken(t *testing.T) {
 	require.Equal(t, map[string]int{"it": 20, "pilot": 8, "rest": 72}, counts(p))
 }
 
+func TestRingsBySizeHaveExactlyAsMany(t *testing.T) {
+	size := func(name string, n int) policy.Ring { return policy.Ring{Name: name, Size: n} }
+	rest := policy.Ring{Name: "rest", Rest: true}
+	for _, c := range []struct {
+		n     int
+		rings []policy.Ring
+		want  map[string]int
+	}{
+		{100, []policy.Ring{size("canary", 3), share("pilot", 1000), rest}, map[string]int{"canary": 3, "pilot": 10, "rest": 87}}, // a tenth of 97
+		{100, []policy.Ring{share("pilot", 1000), size("wave", 20), rest}, map[string]int{"pilot": 8, "wave": 20, "rest": 72}},
+		{100, []policy.Ring{size("a", 30), size("b", 70), rest}, map[string]int{"a": 30, "b": 70}},
+		{5, []policy.Ring{size("a", 3), size("b", 4), rest}, map[string]int{"a": 3, "b": 2}}, // the earlier ring is served first
+		{2, []policy.Ring{size("a", 3), size("b", 4), share("c", 5000), rest}, map[string]int{"a": 2}},
+		{3, []policy.Ring{size("a", 3)}, map[string]int{"a": 3}},
+		{100_000, []policy.Ring{size("a", 1), size("b", 10), rest}, map[string]int{"a": 1, "b": 10, "rest": 99_989}},
+	} {
+		p, err := NewPlan(input(c.n, c.rings...))
+		require.NoError(t, err)
+		require.NoError(t, p.Valid())
+		require.Equal(t, c.want, counts(p))
+	}
+	_, err := NewPlan(input(5, size("a", 3)))
+	require.ErrorContains(t, err, "2 devices belong to no ring")
+}
+
 func TestAnEmptyRingMergesForwardAndKeepsTheStricterGate(t *testing.T) {
 	canary := policy.Ring{Name: "it", Devices: inventory.MustSelector("dept=it"), Approval: true, MaxActive: 3,
 		Gate: policy.Gate{Soak: policy.Duration(48 * time.Hour)}}

@@ -139,6 +139,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		}, seen: 6 * time.Hour, change: func(p *policy.Policy) { p.Missed = policy.MissedRuns }, want: "\n6h install"},
 
 		"Ring.Name":       {change: func(p *policy.Policy) { p.Rings[0].Name = "other" }, want: "ring other opens"},
+		"Ring.Size":       {change: func(p *policy.Policy) { p.Rings[0].Size, p.Rings[0].Share = 7, 0 }, want: "gate of ring first: pass, 7 of 7"},
 		"Ring.Share":      {change: func(p *policy.Policy) { p.Rings[0].Share = 1000 }, want: "gate of ring first: pass, 2 of 2"},
 		"Ring.Rest":       {change: func(p *policy.Policy) { p.Rings[1].Rest = false }, want: "belong to no ring"},
 		"Ring.MinDevices": {change: func(p *policy.Policy) { p.Rings[0].MinDevices = 9 }, want: "gate of ring first: pass, 9 of 9"},
