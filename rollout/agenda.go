@@ -13,6 +13,7 @@ import (
 //
 // It has no journal of its own: after a restart it is made anew from the unfinished machines, by [Agenda.Add], so the two
 // can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on, not the fleet.
+// Devices of two tenants are two devices, whatever their IDs.
 type Agenda struct {
 	Limit int // devices worked on at once in all rollouts; 0 means no limit
 
@@ -22,23 +23,23 @@ type Agenda struct {
 	// asked about again with the next Grant. nil keeps nothing back.
 	Hold func(t inventory.Tenant, d inventory.DeviceID, c *Content, now time.Time) (policy.Reason, bool)
 
-	holder map[inventory.DeviceID]Key
+	holder map[inventory.Ref]Key
 	kept   map[Key]bool // rollouts of which the last Grant kept something back
 }
 
 // Add makes a machine known, with the devices that it is working on.
 func (a *Agenda) Add(m *Machine) {
 	if a.holder == nil {
-		a.holder = make(map[inventory.DeviceID]Key)
+		a.holder = make(map[inventory.Ref]Key)
 	}
 	for d := range m.Sessions() {
-		a.holder[m.plan.Devices[d]] = m.plan.Key
+		a.holder[m.ref(d)] = m.plan.Key
 	}
 }
 
 // Remove forgets a rollout that is over, and frees what it holds.
 func (a *Agenda) Remove(k Key) {
-	maps.DeleteFunc(a.holder, func(_ inventory.DeviceID, holder Key) bool { return holder == k })
+	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	delete(a.kept, k)
 }
 
@@ -46,7 +47,7 @@ func (a *Agenda) Remove(k Key) {
 // machine as [Granted] and the batch of that step back by [Agenda.Note].
 func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	if a.holder == nil {
-		a.holder = make(map[inventory.DeviceID]Key)
+		a.holder = make(map[inventory.Ref]Key)
 	}
 	room := 0
 	if a.Limit > 0 {
@@ -56,7 +57,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	}
 	delete(a.kept, m.plan.Key)
 	granted := m.wanted(now, room, func(d int32) bool {
-		if _, taken := a.holder[m.plan.Devices[d]]; taken {
+		if _, taken := a.holder[m.ref(d)]; taken {
 			return false
 		}
 		_, held := a.held(m, d, now)
@@ -69,7 +70,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		return !held
 	})
 	for _, d := range granted {
-		a.holder[m.plan.Devices[d]] = m.plan.Key
+		a.holder[m.ref(d)] = m.plan.Key
 	}
 	return granted
 }
@@ -79,7 +80,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	freed := false
 	release := func(d int32) {
-		id := m.plan.Devices[d]
+		id := m.ref(d)
 		if a.holder[id] == m.plan.Key && m.dev[d].flags&session == 0 {
 			delete(a.holder, id)
 			freed = true
@@ -94,14 +95,19 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	return freed
 }
 
+// ref names device d of m among those of all tenants.
+func (m *Machine) ref(d int32) inventory.Ref {
+	return inventory.Ref{Tenant: m.plan.TenantOf(int(d)), Device: m.plan.Devices[d]}
+}
+
 // Holder returns the rollout that is working on a device, if one is.
-func (a *Agenda) Holder(d inventory.DeviceID) (Key, bool) {
+func (a *Agenda) Holder(d inventory.Ref) (Key, bool) {
 	k, ok := a.holder[d]
 	return k, ok
 }
 
 // Explain says that device d, which rollout k wants, is being worked on by another one, if it is.
-func (a *Agenda) Explain(d inventory.DeviceID, k Key) (Message, bool) {
+func (a *Agenda) Explain(d inventory.Ref, k Key) (Message, bool) {
 	holder, held := a.holder[d]
 	if !held || holder == k {
 		return Message{}, false

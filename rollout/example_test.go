@@ -168,7 +168,7 @@ func ExampleAgenda() {
 		}
 		fmt.Println(id, "wants", len(m.Wanted(morning(), 0)), "and is granted", len(agenda.Grant(m, morning())))
 	}
-	holder, _ := agenda.Holder("cyd")
+	holder, _ := agenda.Holder(inventory.Ref{Tenant: "acme", Device: "cyd"})
 	fmt.Println("cyd is worked on by", holder)
 	// Output:
 	// q1 wants 1 and is granted 1

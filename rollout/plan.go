@@ -488,7 +488,8 @@ func (p *Plan) Digest() (patch.Digest, error) {
 }
 
 // Valid says whether a plan that was stored or sent is whole: that its lists fit together, its numbers are in range, its
-// rings cover its devices, and the devices stand in the order that their salt gives them.
+// rings cover its devices, that these belong to its tenant or one below, and that they stand in the order that their salt
+// gives them.
 func (p *Plan) Valid() error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("rollout: plan %s: "+format, append([]any{p.Key}, args...)...)
@@ -499,6 +500,11 @@ func (p *Plan) Valid() error {
 	}
 	if len(p.Content) != n || len(p.Zone) != n || len(p.Owner) != n {
 		return bad("%d devices, %d contents, %d zones, %d owners", n, len(p.Content), len(p.Zone), len(p.Owner))
+	}
+	for _, t := range p.Tenants {
+		if !p.Tenant.Contains(t) {
+			return bad("devices of tenant %q, which is neither %q nor below it", t, p.Tenant)
+		}
 	}
 	seed := orderSeed(p.Salt, p.Tenant)
 	at := 0

@@ -86,7 +86,7 @@ func faults() []fault {
 		{"a ring works on one device more than it may", "rollout/wanted.go",
 			"return r.limit > 0 && r.active+inRing >= r.limit", "return r.limit > 0 && r.active+inRing > r.limit", engine()},
 		{"two rollouts work on one device", "rollout/agenda.go",
-			"if _, taken := a.holder[m.plan.Devices[d]]; taken {\n\t\t\treturn false\n\t\t}\n", "", engine()},
+			"if _, taken := a.holder[m.ref(d)]; taken {\n\t\t\treturn false\n\t\t}\n", "", engine()},
 		{"a hold is not asked about before an installation", "rollout/agenda.go",
 			"return !held\n", "return true\n", engine()},
 		{"a retry waits no longer each time", "rollout/step.go",

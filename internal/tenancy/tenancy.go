@@ -18,7 +18,8 @@ import (
 // Words are the names of types that are a tenant's, or say which one is meant, wherever they are declared.
 func words() []string {
 	return []string{"Tenant", "Device", "DeviceID", "Ref", "Finding", "Scan", "Case", "Facts", "Layer", "Request", "Decision",
-		"Key", "Head", "TaskID", "Task", "Plan", "Machine", "Batch"}
+		"Escalation",
+		"Key", "Head", "TaskID", "Task", "Plan", "Machine", "Batch", "Quarantine"}
 }
 
 // Cases runs one subtest for every call in cases. It fails if the package in the folder of the test has an exported call that

@@ -245,11 +245,14 @@ func (r *Runner) Status(ctx context.Context, k rollout.Key) (s rollout.Status, d
 // Explain returns everything that a device of a rollout waits for.
 func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceID) (x rollout.Explanation, err error) {
 	open := false
+	ref := inventory.Ref{Device: d}
 	agenda := rollout.Agenda{Hold: r.cfg.Hold}
 	err = r.view(ctx, k, func(m *rollout.Machine) {
 		x = m.Explain(d, r.clock.Now())
 		i, ok := m.Plan().Find(d)
-		open = ok && m.Device(i).Outcome == rollout.Unsettled
+		if ok {
+			open, ref.Tenant = m.Device(i).Outcome == rollout.Unsettled, m.Plan().TenantOf(i)
+		}
 		if why, held := agenda.ExplainHold(m, d, r.clock.Now()); held {
 			x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m rollout.Message) bool { return m.Code == "wait-turn" }), why)
 		}
@@ -260,7 +263,7 @@ func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceI
 	}
 	o.tenant.mu.Lock()
 	defer o.tenant.mu.Unlock()
-	if other, held := o.tenant.agenda.Explain(d, k); held {
+	if other, held := o.tenant.agenda.Explain(ref, k); held {
 		x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m rollout.Message) bool { return m.Code == "wait-turn" }), other)
 	}
 	return x, nil
