@@ -174,8 +174,41 @@ func ExampleLint() {
 	}
 	// Output:
 	// no-way-back: rollback: what fails is not taken back, and there is no backup: roll back, or set acknowledged
-	// ring-too-small: rings[0]: ring "test" has 8 devices; to show a failure rate of 5% with a confidence of 95% takes 59
+	// ring-too-small: rings[0]: ring "test" has 8 devices; to show a failure rate of 5% with a confidence of 95% takes 57
 	// unreachable: deadlines[1]: deadline "critical" cannot be met: what is wanted at 2026-05-03 04:00 UTC begins no sooner than 2026-05-17 02:00 UTC in ring "broad", in zone UTC, 13d22h later, and there are 7d
+}
+
+// A deadline of a week, and one window in a month: whoever loads the document is told.
+func ExampleLoad() {
+	document := `
+name: slow
+rules: [{name: security, match: {classifications: [security]}, verdict: approve}]
+rings: [{name: all, rest: true, maxActive: 50}]
+rollback: {on: ring}
+windows: [{on: 2nd tue +3d, start: "22:00", end: "06:00", zone: UTC}]
+deadlines:
+  - {name: exploited, match: {exploited: true}, within: 7d}
+`
+	p, warnings, err := policy.Load(strings.NewReader(document), "slow.yaml", policy.LintFacts{Now: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)})
+	fmt.Println(p.Name, err)
+	for _, w := range warnings {
+		fmt.Println(w)
+	}
+	// Output:
+	// slow <nil>
+	// slow.yaml:8:5: deadlines[0]: deadline "exploited" cannot be met: what is wanted at 2026-06-13 06:00 UTC begins no sooner than 2026-07-17 22:00 UTC in ring "all", in zone UTC, 34d16h later, and there are 7d
+}
+
+func ExampleSampleSizeOf() {
+	for _, devices := range []int{20, 100, 1000, 1_000_000} {
+		n, _ := policy.SampleSizeOf(devices, 500, 9500)
+		fmt.Println(n, "of", devices)
+	}
+	// Output:
+	// 19 of 20
+	// 45 of 100
+	// 57 of 1000
+	// 59 of 1000000
 }
 
 func ExampleSampleSize() {

@@ -29,18 +29,50 @@ const (
 // Text that YAML reads as something else (a number, true, a date) needs quotes where text is wanted. Anchors and aliases
 // may be used, merge keys may not. An empty list is refused because some fields would take it for "every one" and a
 // reader for "none".
+//
+// What is valid and yet unwise is not looked at: [Load] does both.
 func Decode(r io.Reader, name string) (Policy, error) {
+	p, _, err := readDocument(r, name)
+	return p, err
+}
+
+// Load reads one policy as [Decode] does, and holds it against f as [Lint] does: whoever loads a policy is told what is unwise
+// about it, and above all which of its deadlines its windows, freezes and soaks do not let it meet. Each warning says where in
+// the document it is from. A warning refuses nothing, because a deadline that cannot be met is still one that counts: the
+// policy is as good as one that Decode returns. With an error come neither policy nor warnings.
+//
+// The openings looked at begin with f.Now, which has to be set for what a year brings to be judged. A document that is one
+// layer of several is judged by what it comes to: [Lint] takes the Policy of an [Effective].
+func Load(r io.Reader, name string, f LintFacts) (Policy, []Warning, error) {
+	p, nodes, err := readDocument(r, name)
+	if err != nil {
+		return Policy{}, nil, err
+	}
+	if f.Now.IsZero() {
+		return Policy{}, nil, &FieldError{File: name, Err: errors.New("cannot be judged: LintFacts.Now is missing")}
+	}
+	warnings := Lint(&p, f)
+	for i := range warnings {
+		w := &warnings[i]
+		w.File = name
+		w.Line, w.Column = nodes.at(w.Path)
+	}
+	return p, warnings, nil
+}
+
+// readDocument returns the nodes too, which know where every field stands.
+func readDocument(r io.Reader, name string) (Policy, *nodeReader, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
-		return Policy{}, &FieldError{File: name, Err: fmt.Errorf("cannot be read: %w", err)}
+		return Policy{}, nil, &FieldError{File: name, Err: fmt.Errorf("cannot be read: %w", err)}
 	}
 	if len(data) > maxDocument {
-		return Policy{}, &FieldError{File: name, Err: fmt.Errorf("the document is larger than %d bytes", maxDocument)}
+		return Policy{}, nil, &FieldError{File: name, Err: fmt.Errorf("the document is larger than %d bytes", maxDocument)}
 	}
 	root, fault := parse(data)
 	if fault != nil {
 		fault.File = name
-		return Policy{}, fault
+		return Policy{}, nil, fault
 	}
 	var p Policy
 	reader := newNodeReader()
@@ -50,7 +82,7 @@ func Decode(r io.Reader, name string) (Policy, error) {
 		faults = append(faults, reader.place(p.faults())...)
 	}
 	if len(faults) == 0 {
-		return p, nil
+		return p, reader, nil
 	}
 	slices.SortStableFunc(faults, func(a, b *FieldError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -61,7 +93,7 @@ func Decode(r io.Reader, name string) (Policy, error) {
 	for _, f := range faults {
 		f.File = name
 	}
-	return Policy{}, gather(faults)
+	return Policy{}, nil, gather(faults)
 }
 
 // Encode writes p as YAML, which [Decode] reads back to an equal Policy, empty lists becoming nil. So does what

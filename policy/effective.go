@@ -305,8 +305,12 @@ func (m *merger) finish() {
 	}
 }
 
-// A Resolver resolves layers for many devices: once for each different set of layers, not once for each device. It is not
-// safe for concurrent use; what it returns is.
+// A Resolver resolves layers for many devices: once for each different set of layers, not once for each device, which takes
+// a look-up for each part of the tenant's path and one match for each group or device layer there. It keeps what it has
+// resolved: its memory grows with the number of different sets, not with that of devices.
+//
+// It is not safe for concurrent use; what it returns is, for good. Goroutines that share a fleet make one each over the same
+// layers, which are only read: that costs each of them the resolving of the sets that it meets.
 type Resolver struct {
 	layers []Layer
 	tenant map[inventory.Tenant][]int

@@ -22,24 +22,30 @@ type FieldError struct {
 func (e *FieldError) Error() string {
 	var b strings.Builder
 	b.WriteString("policy: ")
-	switch {
-	case e.File != "" && e.Line > 0 && e.Column > 0:
-		fmt.Fprintf(&b, "%s:%d:%d: ", e.File, e.Line, e.Column)
-	case e.File != "" && e.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
-	case e.File != "":
-		fmt.Fprintf(&b, "%s: ", e.File)
-	case e.Line > 0 && e.Column > 0:
-		fmt.Fprintf(&b, "line %d, column %d: ", e.Line, e.Column)
-	case e.Line > 0:
-		fmt.Fprintf(&b, "line %d: ", e.Line)
-	}
+	b.WriteString(placeText(e.File, e.Line, e.Column))
 	if e.Path != "" {
 		b.WriteString(e.Path)
 		b.WriteString(": ")
 	}
 	b.WriteString(e.Err.Error())
 	return b.String()
+}
+
+// placeText says where something stands in a document, with a colon and a blank at the end; "" if that is not known.
+func placeText(file string, line, column int) string {
+	switch {
+	case file != "" && line > 0 && column > 0:
+		return fmt.Sprintf("%s:%d:%d: ", file, line, column)
+	case file != "" && line > 0:
+		return fmt.Sprintf("%s:%d: ", file, line)
+	case file != "":
+		return file + ": "
+	case line > 0 && column > 0:
+		return fmt.Sprintf("line %d, column %d: ", line, column)
+	case line > 0:
+		return fmt.Sprintf("line %d: ", line)
+	}
+	return ""
 }
 
 // Unwrap returns what is wrong, without the place.

@@ -21,7 +21,7 @@ type LintFacts struct {
 	Patches []*patch.Patch // that devices miss
 	Backup  bool           // something else than patchflow can bring devices back to where they were
 
-	FailureRate Share // that a ring is to show; 0 means 5 %
+	FailureRate Share // in all rings together, that a ring is to show ([SampleSizeOf]); 0 means 5 %
 	Confidence  Share // with which it is to show it; 0 means 95 %
 }
 
@@ -47,6 +47,11 @@ type Warning struct {
 	From   time.Time `json:"from,omitzero"`
 	Until  time.Time `json:"until,omitzero"`
 	Within Duration  `json:"within,omitempty"`
+
+	// Where the field stands in the document that [Load] has read; zero from [Lint].
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
 }
 
 // LintCode says what kind of warning a [Warning] is.
@@ -201,8 +206,12 @@ func (l *linter) wayBack() {
 }
 
 func (l *linter) ringSizes() {
-	need, ok := SampleSize(l.facts.FailureRate, l.facts.Confidence)
-	if !ok || len(l.facts.Rings) == 0 {
+	fleet := 0
+	for _, n := range l.facts.Rings {
+		fleet += n
+	}
+	need, ok := SampleSizeOf(fleet, l.facts.FailureRate, l.facts.Confidence)
+	if !ok {
 		return
 	}
 	for _, i := range l.rings[:max(len(l.rings)-1, 0)] { // nothing opens after the last
@@ -276,9 +285,10 @@ func (l *linter) allAtOnce() {
 	}
 }
 
-// String returns w in English, in one line without a full stop, the field first.
+// String returns w in English, in one line without a full stop, the place first.
 func (w Warning) String() string {
 	var b strings.Builder
+	b.WriteString(placeText(w.File, w.Line, w.Column))
 	fmt.Fprintf(&b, "%s: ", w.Path)
 	switch w.Code {
 	case LintNoTestRing:
@@ -293,6 +303,7 @@ func (w Warning) String() string {
 		b.WriteString("what fails is not taken back, and there is no backup: roll back, or set acknowledged")
 		if w.Patches > 0 {
 			b.Reset()
+			b.WriteString(placeText(w.File, w.Line, w.Column))
 			fmt.Fprintf(&b, "%s: %s cannot be taken back, and there is no backup: set acknowledged if that is accepted", w.Path, some(w.Patch, w.Patches))
 		}
 	case LintRingTooSmall:

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,13 +68,11 @@ func TestWhatIsUnwise(t *testing.T) {
 			p.Rollback.Irreversible, f.Patches[0].Reversal = true, patch.ReversalUninstall
 		}, nil},
 		{"rings too small to show anything", func(p *Policy, f *LintFacts) { f.Rings = []int{5, 58, 10} },
-			[]string{`rings[0]: ring "test" has 5 devices; to show a failure rate of 5% with a confidence of 95% takes 59`,
-				`rings[1]: ring "pilot" has 58 devices; to show a failure rate of 5% with a confidence of 95% takes 59`}},
+			[]string{`rings[0]: ring "test" has 5 devices; to show a failure rate of 5% with a confidence of 95% takes 38`}},
 		{"rings large enough for what is asked", func(p *Policy, f *LintFacts) { f.Rings, f.FailureRate, f.Confidence = []int{5, 5, 10}, 5000, 9000 }, nil},
 		{"rings too small for more", func(p *Policy, f *LintFacts) { f.FailureRate, f.Confidence = 200, 9000 },
-			[]string{`rings[0]: ring "test" has 100 devices; to show a failure rate of 2% with a confidence of 90% takes 114`,
-				`rings[1]: ring "pilot" has 110 devices; to show a failure rate of 2% with a confidence of 90% takes 114`}},
-		{"a confidence that nothing gives", func(p *Policy, f *LintFacts) { f.Confidence = whole }, nil},
+			[]string{`rings[0]: ring "test" has 100 devices; to show a failure rate of 2% with a confidence of 90% takes 109`}},
+		{"certainty takes all but those that may be sound", func(p *Policy, f *LintFacts) { f.Confidence, f.FailureRate = whole, 9200 }, nil},
 		{"a monthly window and a week", func(p *Policy, f *LintFacts) {
 			tuesday, err := calendar.Parse("2nd tue")
 			require.NoError(t, err)
@@ -163,4 +162,61 @@ func TestTheLongestWaitIsTheLongest(t *testing.T) {
 			}
 		})
 	}
+}
+
+const hasty = `name: hasty
+rules:
+  - {name: yes, match: {all: true}, verdict: approve}
+rings:
+  - {name: test, share: 10%, gate: {soak: 2d}}
+  - {name: broad, rest: true}
+windows:
+  - {days: sun, start: "02:00", end: "04:00", zone: UTC}
+rollback: {on: ring}
+deadlines:
+  - name: month
+    match: {all: true}
+    within: 30d
+  - name: week
+    match: {exploited: true}
+    within: 7d
+`
+
+// Whoever loads a document is told that a deadline cannot be met, and where in the document it stands; it is read all the same.
+func TestLoadTellsWhatIsUnwise(t *testing.T) {
+	p, warnings, err := Load(strings.NewReader(hasty), "hasty.yaml", LintFacts{Now: released()})
+	require.NoError(t, err)
+	want, err := Decode(strings.NewReader(hasty), "hasty.yaml")
+	require.NoError(t, err)
+	require.Equal(t, want, p)
+	var texts []string
+	for _, w := range warnings {
+		texts = append(texts, w.String())
+	}
+	require.Equal(t, []string{`hasty.yaml:14:5: deadlines[1]: deadline "week" cannot be met: what is wanted at 2026-05-03 04:00 UTC begins no sooner than ` +
+		`2026-05-17 02:00 UTC in ring "broad", in zone UTC, 13d22h later, and there are 7d`}, texts)
+	require.Equal(t, LintUnreachable, warnings[0].Code)
+
+	p, warnings, err = Load(strings.NewReader(strings.ReplaceAll(hasty, "days: sun, ", "")), "", LintFacts{Now: released()})
+	require.NoError(t, err)
+	require.Empty(t, warnings, "with a window every night the same deadlines can be met")
+	require.Equal(t, "hasty", p.Name)
+
+	_, warnings, err = Load(strings.NewReader(strings.Replace(hasty, "rollback: {on: ring}\n", "", 1)), "", LintFacts{Now: released()})
+	require.NoError(t, err)
+	require.Equal(t, "line 1, column 1: rollback: what fails is not taken back, and there is no backup: roll back, or set acknowledged", warnings[0].String(),
+		"what is left out stands nowhere but in the document")
+}
+
+func TestLoadRefusesWhatDecodeRefuses(t *testing.T) {
+	bad := strings.Replace(hasty, "within: 7d", "within: 7 days", 1)
+	_, want := Decode(strings.NewReader(bad), "hasty.yaml")
+	require.Error(t, want)
+	p, warnings, err := Load(strings.NewReader(bad), "hasty.yaml", LintFacts{Now: released()})
+	require.Equal(t, want.Error(), err.Error())
+	require.Empty(t, warnings)
+	require.Zero(t, p)
+
+	_, _, err = Load(strings.NewReader(hasty), "hasty.yaml", LintFacts{})
+	require.EqualError(t, err, "policy: hasty.yaml: cannot be judged: LintFacts.Now is missing")
 }

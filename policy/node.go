@@ -234,15 +234,21 @@ func (r *nodeReader) place(faults []*FieldError) []*FieldError {
 				return true
 			}
 		}
-		for path := f.Path; ; path = parent(path) {
-			if n := r.nodes[path]; n != nil || path == "" {
-				if n != nil {
-					f.Line, f.Column = n.Line, n.Column
-				}
-				return false
-			}
-		}
+		f.Line, f.Column = r.at(f.Path)
+		return false
 	})
+}
+
+// at returns where a field stands in the document, or what it would stand in if it is left out.
+func (r *nodeReader) at(path string) (line, column int) {
+	for ; ; path = parent(path) {
+		if n := r.nodes[path]; n != nil {
+			return n.Line, n.Column
+		}
+		if path == "" {
+			return 0, 0
+		}
+	}
 }
 
 // within says whether path is that of whole or of something in it.

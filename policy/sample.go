@@ -41,3 +41,42 @@ func seen(n int, rate, confidence Share) bool {
 	right.Mul(right, big.NewInt(int64(whole-confidence)))
 	return left.Cmp(right) <= 0
 }
+
+// SampleSizeOf returns how many of a number of devices it takes to see at least one failure with the given confidence, if at
+// least the given rate of them fail: the smallest n with 1-C(devices-failing, n)/C(devices, n) >= confidence, where failing is
+// rate times devices, rounded up. It is exact, and never more than [SampleSize] says for devices without number. The result
+// is false if there are no devices, for a rate of 0 %, and for shares that are none.
+//
+// The formula is that of the hypergeometric distribution: devices are drawn at random, and none is drawn twice.
+func SampleSizeOf(devices int, rate, confidence Share) (int, bool) {
+	if devices <= 0 || rate <= 0 || rate > whole || confidence < 0 || confidence > whole {
+		return 0, false
+	}
+	failing := devices/int(whole)*int(rate) + (devices%int(whole)*int(rate)+int(whole)-1)/int(whole)
+	sound := devices - failing
+	n, missed, enough := 0, 0.0, math.Log1p(-float64(confidence)/float64(whole))
+	for n < sound+1 && missed > enough { // a logarithm of what rounding has left of the product
+		missed += math.Log1p(-float64(failing) / float64(devices-n))
+		n++
+	}
+	for n > 0 && drawn(n-1, devices, sound, confidence) {
+		n--
+	}
+	for !drawn(n, devices, sound, confidence) {
+		n++
+	}
+	return n, true
+}
+
+// drawn says whether n of these devices are enough: C(sound, n) * whole <= (whole-confidence) * C(devices, n), both times n!.
+func drawn(n, devices, sound int, confidence Share) bool {
+	if n > sound {
+		return true
+	}
+	left, right := big.NewInt(int64(whole)), big.NewInt(int64(whole-confidence))
+	if n > 0 {
+		left.Mul(left, new(big.Int).MulRange(int64(sound-n+1), int64(sound)))
+		right.Mul(right, new(big.Int).MulRange(int64(devices-n+1), int64(devices)))
+	}
+	return left.Cmp(right) <= 0
+}

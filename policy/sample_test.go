@@ -1,17 +1,15 @@
 package policy
 
 import (
-	"bufio"
 	"math"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/patchflow/patchflow/internal/need"
 )
 
 // Values made with 50-digit arithmetic, for a confidence of 95 % but where it says otherwise.
@@ -55,32 +53,78 @@ func FuzzSampleSize(f *testing.F) {
 	})
 }
 
+// The other way of the formula, factor by factor.
+func FuzzSampleSizeOf(f *testing.F) {
+	f.Add(20, 500, 9900)
+	f.Add(200, 1, 10000)
+	f.Fuzz(func(t *testing.T, devices, rate, confidence int) {
+		devices = 1 + (devices%500+500)%500
+		if rate < 1 || rate > 10000 || confidence < 0 || confidence > 10000 {
+			return
+		}
+		n, ok := SampleSizeOf(devices, Share(rate), Share(confidence))
+		require.True(t, ok)
+		sound := devices - (devices*rate+9999)/10000
+		sees := func(n int) bool {
+			miss := big.NewRat(1, 1)
+			for i := range n {
+				miss.Mul(miss, big.NewRat(int64(sound-i), int64(devices-i)))
+			}
+			return miss.Cmp(big.NewRat(int64(10000-confidence), 10000)) <= 0
+		}
+		require.True(t, n <= devices && sees(n))
+		require.True(t, n == 0 || !sees(n-1))
+		if all, ok := SampleSize(Share(rate), Share(confidence)); ok && rate >= 50 {
+			require.LessOrEqual(t, n, all)
+		}
+	})
+}
+
+func TestSampleSizeOfAFleet(t *testing.T) {
+	for _, row := range []struct {
+		devices          int
+		rate, confidence Share
+		want             int
+		ok               bool
+	}{
+		{1, 500, 9500, 1, true}, {19, 500, 9500, 19, true}, {60, 500, 9500, 38, true}, {1_000_000, 500, 9500, 59, true},
+		{1_000_000, 500, 0, 0, true}, {100, whole, whole, 1, true}, {100, 500, whole, 96, true}, {1_000_000, 1, 9999, 87985, true},
+		{0, 500, 9500, 0, false}, {-1, 500, 9500, 0, false}, {10, 0, 9500, 0, false}, {10, whole + 1, 9500, 0, false}, {10, 1, whole + 1, 0, false}, {10, 1, -1, 0, false},
+	} {
+		got, ok := SampleSizeOf(row.devices, row.rate, row.confidence)
+		require.Equal(t, row.ok, ok, "%d %s %s", row.devices, row.rate, row.confidence)
+		require.Equal(t, row.want, got, "%d %s %s", row.devices, row.rate, row.confidence)
+	}
+}
+
 func TestSampleSizesOfTheVectors(t *testing.T) {
-	f, err := os.Open(need.Shared(t, "vectors", "stats.tsv"))
+	text, err := os.ReadFile(filepath.Join("testdata", "samples.tsv"))
 	require.NoError(t, err)
-	defer f.Close()
 	rows := 0
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Split(lines.Text(), "\t")
-		if len(fields) < 4 || fields[1] != "canary_size_infinite" {
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		share := func(name string) Share {
-			for part := range strings.SplitSeq(fields[2], ";") {
-				if v, ok := strings.CutPrefix(part, name+"="); ok {
-					x, err := strconv.ParseFloat(v, 64)
-					require.NoError(t, err)
-					return Share(math.Round(x * 10000))
-				}
-			}
-			return -1
+		require.Len(t, fields, 6, line)
+		number := func(i int) int {
+			n, err := strconv.Atoi(fields[i])
+			require.NoError(t, err)
+			return n
 		}
-		want, err := strconv.Atoi(fields[3])
-		require.NoError(t, err)
-		got, ok := SampleSize(share("p"), share("c"))
+		share := func(i int) Share {
+			x, err := strconv.ParseFloat(fields[i], 64)
+			require.NoError(t, err)
+			return Share(math.Round(x * float64(whole)))
+		}
+		got, ok := SampleSize(share(2), share(4))
+		if fields[0] == "finite" {
+			require.Equal(t, number(3), int(math.Ceil(float64(number(1)*int(share(2)))/float64(whole))), "failing in %s", line)
+			got, ok = SampleSizeOf(number(1), share(2), share(4))
+		}
 		require.True(t, ok)
-		require.Equal(t, want, got, fields[0])
+		require.Equal(t, number(5), got, line)
 		rows++
 	}
-	require.Greater(t, rows, 30)
+	require.Equal(t, 91, rows)
 }
