@@ -23,7 +23,7 @@ type Deadline struct {
 	Reserve Duration `json:"reserve,omitempty" yaml:"reserve,omitempty"` // 0 means a day, or half of Within if that is less
 }
 
-// Since names the clock that a deadline goes by.
+// Since names the clock that a deadline or a deferral goes by.
 type Since uint8
 
 const (
@@ -45,6 +45,17 @@ func (v *Since) UnmarshalText(text []byte) error {
 	n, err := sinceNames().Parse("clock", text)
 	*v = Since(n)
 	return err
+}
+
+// of returns when this clock began to run for c; zero if that is not known, or it did not.
+func (v Since) of(c *Case) time.Time {
+	switch v {
+	case SinceFirstSeen:
+		return c.FirstSeen
+	case SinceApproved:
+		return c.Approved
+	}
+	return c.Patch.Released
 }
 
 // A Due says by when a patch must be installed on a device, and why. The zero Due is that of a patch without a deadline.

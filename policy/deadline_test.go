@@ -210,3 +210,50 @@ func TestWhoseApprovalIsRequired(t *testing.T) {
 		require.EqualError(t, (&Policy{Name: "p", Rules: []Rule{r}}).Validate(), want)
 	}
 }
+
+// A deferral goes by the clock that its rule names. A clock that is not known to run holds, however long the others have run.
+func TestWhatADeferralCountsFrom(t *testing.T) {
+	x, d := fix(), till()
+	now := released().Add(10 * day.Std())
+	ago := func(d Duration) time.Time { return now.Add(-d.Std()) }
+	for _, row := range []struct {
+		name string
+		from Since
+		c    Case
+		want Verdict
+		text string
+	}{
+		{"released long ago", SinceReleased, Case{FirstSeen: ago(day), Approved: ago(day)}, Approve, `rule "yes" approves it`},
+		{"seen of late", SinceFirstSeen, Case{FirstSeen: ago(day), Approved: ago(9 * day)}, Defer, `rule "wait" defers it until 2026-05-17 10:00 UTC`},
+		{"seen long ago", SinceFirstSeen, Case{FirstSeen: ago(7 * day), Approved: ago(day)}, Approve, `rule "yes" approves it`},
+		{"not known when it was seen", SinceFirstSeen, Case{Approved: ago(9 * day)}, Hold,
+			`rule "wait" defers it from when it was first seen on, and nobody says when that was: held`},
+		{"approved of late", SinceApproved, Case{FirstSeen: ago(9 * day), Approved: ago(day)}, Defer, `rule "wait" defers it until 2026-05-17 10:00 UTC`},
+		{"approved long ago", SinceApproved, Case{FirstSeen: ago(day), Approved: ago(7 * day)}, Approve, `rule "yes" approves it`},
+		{"not approved", SinceApproved, Case{FirstSeen: ago(9 * day)}, Hold, `rule "wait" defers it from its approval on, and it is not approved: held`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := Policy{Name: "p", Rules: []Rule{{Name: "wait", Match: Match{All: true}, Verdict: Defer, For: 7 * day, From: row.from},
+				{Name: "yes", Match: Match{All: true}, Verdict: Approve}}, Rings: []Ring{{Name: "all", Rest: true}}}
+			require.NoError(t, p.Validate())
+			row.c.Patch, row.c.Device = &x, &d
+			j := p.Judge(row.c, now)
+			require.Equal(t, row.want, j.Verdict)
+			require.Equal(t, row.text, j.Reasons[0].String())
+			if row.want == Defer { // and from then on it is let through
+				require.Equal(t, j.Until, p.Explain(row.c, now).Next)
+				require.Equal(t, Approve, p.Verdict(row.c, j.Until))
+				require.Equal(t, Defer, p.Verdict(row.c, j.Until.Add(-1)))
+			}
+		})
+	}
+	t.Run("a deadline cuts it short all the same", func(t *testing.T) {
+		p := Policy{Rules: []Rule{{Name: "wait", Match: Match{All: true}, Verdict: Defer, For: 7 * day, From: SinceApproved}},
+			Deadlines: []Deadline{{Name: "d", Match: Match{All: true}, Within: 12 * day}}}
+		require.Equal(t, released().Add(11*day.Std()), p.Judge(Case{Patch: &x, Device: &d}, now).Until)
+	})
+	t.Run("only a rule that defers has a clock", func(t *testing.T) {
+		p := Policy{Name: "p", Rules: []Rule{{Name: "yes", Match: Match{All: true}, Verdict: Approve, From: SinceApproved}}, Rings: []Ring{{Name: "all", Rest: true}}}
+		require.ErrorContains(t, p.Validate(), "rules[0].from: only a rule that defers has it")
+	})
+}

@@ -36,9 +36,9 @@ func (p *Policy) Decide(x *patch.Patch, d *inventory.Device, now time.Time) Judg
 //  4. The first of the policy's holds that is about it.
 //  5. The first exception that leaves it out: held until that expires.
 //  6. The first rule that holds and matches, wherever it stands.
-//  7. The first other rule that matches. A rule that defers counts until the patch has been out for the rule's time, or
-//     until a deadline of the policy cuts that short ([Deadline]); from then on it is passed over. If nobody says when the
-//     patch was released, and no deadline runs, a rule that defers holds it.
+//  7. The first other rule that matches. A rule that defers counts until the rule's time is over since the patch was
+//     released, first seen or approved, or until a deadline of the policy cuts that short ([Deadline]); from then on it is
+//     passed over. If nobody says when that was, and no deadline runs, a rule that defers holds it.
 //  8. Nothing: no decision, and not installed.
 //
 // Feature updates, drivers, firmware, optional patches and patches of unknown classification are out unless named: only
@@ -106,7 +106,7 @@ func (p *Policy) contend(k *contest, c *Case, now time.Time) {
 			_, lim = p.due(c, now)
 			known = true
 		}
-		r := rule.reason(x, &lim, now)
+		r := rule.reason(c, &lim, now)
 		k.add(&r)
 	}
 }
@@ -150,17 +150,20 @@ func (k *contest) judgement() Judgement {
 
 // reason returns what r, which matches x, has to say of it now: with a code of weight if it may decide, with another if it
 // may not.
-func (r *Rule) reason(x *patch.Patch, lim *limit, now time.Time) Reason {
+func (r *Rule) reason(c *Case, lim *limit, now time.Time) Reason {
+	x := c.Patch
 	reason := Reason{Code: ReasonRule, Rule: r.Name, Verdict: r.Verdict, Note: r.Reason}
 	switch r.Verdict {
 	case Hold, Reject:
 	case Defer:
+		reason.From = r.From
+		start := r.From.of(c)
 		switch {
 		case lim.now:
 			reason.Code, reason.Subject, reason.Due = ReasonUrgent, lim.deadline, lim.due
 			return reason
-		case !x.Released.IsZero():
-			reason.At = x.Released.Add(r.For.Std())
+		case !start.IsZero():
+			reason.At = start.Add(r.For.Std())
 		case lim.at.IsZero():
 			reason.Code = ReasonReleaseUnknown
 			return reason

@@ -76,7 +76,7 @@ func fleet() Policy {
 				Match: Match{Packages: []string{"nvidia-*"}, Devices: inventory.MustSelector("role=till")}},
 			{Name: "exploited now", Verdict: Approve, Match: Match{Exploited: true, MinSeverity: patch.SeverityImportant,
 				Classifications: []patch.Classification{patch.ClassSecurity, patch.ClassRollup}}},
-			{Name: "let others go first", Match: Match{All: true}, Verdict: Defer, For: 3*day + 12*hour},
+			{Name: "let others go first", Match: Match{All: true}, Verdict: Defer, For: 3*day + 12*hour, From: SinceFirstSeen},
 			{Name: "firmware asks", Verdict: RequireApproval, Approvers: []string{"hans", "group:change-board"}, Quorum: 2, Match: Match{MinAge: 30 * day,
 				Classifications: []patch.Classification{patch.ClassFirmware, patch.ClassDriver}}},
 			{Name: "ordinary", Verdict: Approve, Match: Match{Classifications: []patch.Classification{patch.ClassSecurity,

@@ -108,6 +108,9 @@ func itemText[T any](item *T, identity func(*T) *string) string {
 		text := x.Verdict.String()
 		if x.Verdict == Defer {
 			text += " " + x.For.String()
+			if x.From != SinceReleased {
+				text += " from " + x.From.String()
+			}
 		}
 		return fmt.Sprintf("%s %q", text, name)
 	case *Freeze:

@@ -88,8 +88,8 @@ func (p *Policy) instants(c *Case, now time.Time) []time.Time {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		age(&r.Match)
-		if r.Verdict == Defer && !c.Patch.Released.IsZero() {
-			add(c.Patch.Released.Add(r.For.Std()))
+		if start := r.From.of(c); r.Verdict == Defer && !start.IsZero() {
+			add(start.Add(r.For.Std()))
 		}
 	}
 	slices.SortFunc(all, time.Time.Compare)
@@ -188,7 +188,8 @@ func (r *Reason) remedy(v Verdict) string {
 	case ReasonContested:
 		return "the sources agree on its classification"
 	case ReasonReleaseUnknown:
-		return "its release date becomes known, or a deadline says now"
+		return map[Since]string{SinceReleased: "its release date becomes known", SinceFirstSeen: "it becomes known since when it is missed",
+			SinceApproved: "it is approved"}[r.From] + ", or a deadline says now"
 	case ReasonExcepted:
 		return fmt.Sprintf("exception %q is revoked or expires", r.Subject)
 	case ReasonHeld:

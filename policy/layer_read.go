@@ -197,7 +197,7 @@ func mendRule(n *yaml.Node, i int, used map[string]bool, budget *int) (Rule, boo
 
 // blocking returns the rule that keeps away what r was meant to keep away, and more.
 func (r *Rule) blocking(faults []*FieldError, unsure bool) Rule {
-	safe := Rule{Name: r.Name, Match: r.Match, Verdict: r.Verdict, For: r.For, Reason: r.Reason}
+	safe := Rule{Name: r.Name, Match: r.Match, Verdict: r.Verdict, For: r.For, From: r.From, Reason: r.Reason}
 	m := &safe.Match
 	for _, f := range faults {
 		switch {
@@ -217,7 +217,7 @@ func (r *Rule) blocking(faults []*FieldError, unsure bool) Rule {
 			m.MinAge = 0
 		case within(f.Path, "match.where"):
 			m.Where = Where{}
-		case within(f.Path, "for"):
+		case within(f.Path, "for"), within(f.Path, "from"):
 			unsure = true
 		case within(f.Path, "reason"):
 			safe.Reason = ""
@@ -230,7 +230,7 @@ func (r *Rule) blocking(faults []*FieldError, unsure bool) Rule {
 		safe.Verdict = Hold
 	}
 	if safe.Verdict != Defer {
-		safe.For = 0
+		safe.For, safe.From = 0, SinceReleased
 	}
 	return safe
 }

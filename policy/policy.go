@@ -33,11 +33,13 @@ type Rule struct {
 	Name    string   `json:"name" yaml:"name"`
 	Match   Match    `json:"match" yaml:"match"`
 	Verdict Verdict  `json:"verdict" yaml:"verdict"`
-	For     Duration `json:"for,omitempty" yaml:"for,omitempty"`       // with the verdict defer: how long after the patch was released
+	For     Duration `json:"for,omitempty" yaml:"for,omitempty"`       // with the verdict defer: for how long
 	Reason  string   `json:"reason,omitempty" yaml:"reason,omitempty"` // for people
 
 	Approvers []string `json:"approvers,omitempty" yaml:"approvers,omitempty"` // with the verdict require-approval: people and groups; none means anybody
 	Quorum    int      `json:"quorum,omitempty" yaml:"quorum,omitempty"`       // with that verdict: how many different people must approve; 0 means 1
+
+	From Since `json:"from,omitempty" yaml:"from,omitempty"` // with the verdict defer: what For counts from
 }
 
 // A Match says which findings a rule is about. Every field that is set must hold; an empty field holds always. The zero

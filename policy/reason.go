@@ -26,6 +26,8 @@ type Reason struct {
 	URL       string    `json:"url,omitempty"`       // of the hold
 	Approvers []string  `json:"approvers,omitempty"` // of a rule that requires approval
 	Quorum    int       `json:"quorum,omitempty"`    // of that rule; at least 1
+
+	From Since `json:"from,omitempty"` // of a rule that defers: what its time counts from
 }
 
 // ReasonCode says what kind of reason a [Reason] is.
@@ -37,7 +39,7 @@ const (
 	ReasonPreceded                    // it would have, but one of the same weight stands before it
 	ReasonOutranked                   // it would have, but something of more weight decided
 	ReasonDeferOver                   // it deferred, and that time is over
-	ReasonReleaseUnknown              // it defers, and nobody says when the patch was released: held
+	ReasonReleaseUnknown              // it defers, and nobody says when the patch was released, first seen or approved: held
 	ReasonNotNamed                    // it would have, but patches of this classification must be named
 	ReasonWithdrawn                   // the publisher took the patch back
 	ReasonContested                   // the publisher contradicts itself about the classification
@@ -132,7 +134,9 @@ func (r *Reason) clause() string {
 		}
 		return s
 	case ReasonReleaseUnknown:
-		return fmt.Sprintf("rule %q defers it from its release on, and nobody says when that was: held", r.Rule)
+		since := map[Since]string{SinceReleased: "from its release on, and nobody says when that was",
+			SinceFirstSeen: "from when it was first seen on, and nobody says when that was", SinceApproved: "from its approval on, and it is not approved"}
+		return fmt.Sprintf("rule %q defers it %s: held", r.Rule, since[r.From])
 	case ReasonNotNamed:
 		return fmt.Sprintf("rule %q %s, but does not name patches classified as %s", r.Rule, r.would(), r.Classification)
 	case ReasonWithdrawn:

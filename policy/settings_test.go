@@ -27,7 +27,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 
 		"Rule.Name": "TestWhichRuleDecides", "Rule.Match": "TestEveryConditionOfAMatchNarrowsIt", "Rule.Verdict": "TestWhichRuleDecides",
 		"Rule.For": "TestWhichRuleDecides", "Rule.Reason": "TestReasonsTellWhatWasAboutIt", "Rule.Approvers": "TestWhoseApprovalIsRequired",
-		"Rule.Quorum": "TestWhoseApprovalIsRequired",
+		"Rule.Quorum": "TestWhoseApprovalIsRequired", "Rule.From": "TestWhatADeferralCountsFrom",
 
 		"Deadline.Name": "TestWhenAPatchIsDue", "Deadline.Match": "TestWhenAPatchIsDue", "Deadline.Now": "TestADeferralCannotBreakADeadline",
 		"Deadline.Within": "TestWhenAPatchIsDue", "Deadline.From": "TestWhenAPatchIsDue", "Deadline.Reserve": "TestADeferralCannotBreakADeadline",

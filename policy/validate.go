@@ -128,6 +128,10 @@ func (c *checker) rule(path string, r *Rule) {
 	case r.Verdict != Defer && r.For != 0:
 		c.fault(join(path, "for"), "only a rule that defers has it")
 	}
+	c.enum(join(path, "from"), r.From)
+	if r.Verdict != Defer && r.From != SinceReleased {
+		c.fault(join(path, "from"), "only a rule that defers has it")
+	}
 	c.text(join(path, "reason"), r.Reason)
 	c.approvers(path, r)
 }

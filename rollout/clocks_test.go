@@ -51,3 +51,39 @@ func TestAPlanGoesByTheClocksOfDeadlines(t *testing.T) {
 		})
 	}
 }
+
+// A deferral and a deadline that count from the approval of a patch, from the product's own list of them to the plan.
+func TestAPlanGoesByWhenPatchesWereApproved(t *testing.T) {
+	now, x := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), update("openssl", "3", patch.ClassSecurity)
+	const day = 24 * time.Hour
+	x.Released = now.Add(-90 * day)
+	planned := []string{"debian:openssl=3(openssl 3)"}
+	for _, row := range []struct {
+		name     string
+		approved func(*inventory.Device, patch.ID) time.Time
+		within   time.Duration // of a deadline from approval
+		want     []string
+	}{
+		{"nobody says when", nil, 0, nil},
+		{"not approved", func(*inventory.Device, patch.ID) time.Time { return time.Time{} }, 0, nil},
+		{"approved of late", func(*inventory.Device, patch.ID) time.Time { return now.Add(-6 * day) }, 0, nil},
+		{"approved long ago", func(*inventory.Device, patch.ID) time.Time { return now.Add(-7 * day) }, 0, planned},
+		{"approved of late, and due", func(*inventory.Device, patch.ID) time.Time { return now.Add(-6 * day) }, 5 * day, planned},
+		{"approved for another device", func(d *inventory.Device, id patch.ID) time.Time {
+			if d.ID == "ada" && id == x.ID {
+				return time.Time{}
+			}
+			return now.Add(-30 * day)
+		}, 0, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			pol := approveSecurity()
+			pol.Rules = append([]policy.Rule{{Name: "wait", Match: policy.Match{All: true}, Verdict: policy.Defer, For: policy.Duration(7 * day), From: policy.SinceApproved}}, pol.Rules...)
+			if row.within > 0 {
+				pol.Deadlines = []policy.Deadline{{Name: "due", Match: policy.Match{All: true}, Within: policy.Duration(row.within), From: policy.SinceApproved}}
+			}
+			cfg := rollout.ScopeConfig{Policy: pol, Approved: row.approved}
+			require.Equal(t, row.want, contents(scopeOf(t, cfg, []patch.Patch{x}, laptop("ada", "openssl", "1"))))
+		})
+	}
+}

@@ -28,6 +28,10 @@ type ScopeConfig struct {
 	// FirstSeen tells when a device was first seen to miss a patch, zero if that is not known; deadlines may go by it, and the
 	// plan keeps it for the [Timeline]. nil knows of none.
 	FirstSeen func(d *inventory.Device, x patch.ID) time.Time
+
+	// Approved tells when a patch was approved for a device, zero if it was not; deadlines and deferrals may go by it. It is the
+	// product's own approval of patches, one by one, and not the leave for a ring. nil knows of none.
+	Approved func(d *inventory.Device, x patch.ID) time.Time
 }
 
 // A Scope gathers, device by device, what a plan is made from: what each misses, and what the policy says of it. It keeps
@@ -39,6 +43,7 @@ type Scope struct {
 	zones    map[string]zone
 	tenants  map[inventory.Tenant]uint16
 	local    bool // the windows go by the devices' own clocks
+	clocks   bool // the rules or deadlines go by when a patch was first seen or approved
 	in       PlanInput
 	sum      Summary
 	key      []byte
@@ -96,6 +101,7 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 		}
 	}
 	s.local = ownClock(cfg.Policy.Windows) || slices.ContainsFunc(cfg.Policy.Freezes, func(f policy.Freeze) bool { return f.Zone == "" })
+	s.clocks = byClock(&s.cfg.Policy)
 	for i := range cfg.Policy.Rings {
 		s.local = s.local || ownClock(cfg.Policy.Rings[i].Windows)
 	}

@@ -24,6 +24,9 @@ type PlanRequest struct {
 
 	// FirstSeen tells when a device was first seen to miss a patch, as in [rollout.ScopeConfig]. nil knows of none.
 	FirstSeen func(d *inventory.Device, x patch.ID) time.Time
+
+	// Approved tells when a patch was approved for a device, as in [rollout.ScopeConfig]. nil knows of none.
+	Approved func(d *inventory.Device, x patch.ID) time.Time
 }
 
 // A Proposal is a plan and what it was made from.
@@ -60,7 +63,7 @@ func (r *Runner) Plan(ctx context.Context, q PlanRequest) (Proposal, error) {
 		return fail(err)
 	}
 	scope, err := rollout.NewScope(rollout.ScopeConfig{Key: q.Key, Policy: q.Policy, Catalog: catalog, By: q.By,
-		At: r.clock.Now().UTC(), Salt: q.Salt, Quarantine: quarantine, FirstSeen: q.FirstSeen})
+		At: r.clock.Now().UTC(), Salt: q.Salt, Quarantine: quarantine, FirstSeen: q.FirstSeen, Approved: q.Approved})
 	if err != nil {
 		return fail(err)
 	}
