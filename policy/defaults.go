@@ -6,8 +6,9 @@ import (
 )
 
 // WithDefaults returns g with the defaults in place of the zero fields that have one: MinSuccess is what MaxFailed leaves
-// of 100 %, MinSample is 1.
+// of 100 %, MinSample is 1, and the Confidence of Evidence that is weighed 95 %.
 func (g Gate) WithDefaults() Gate {
+	g.Evidence = g.Evidence.WithDefaults()
 	g.MinSuccess = cmp.Or(g.MinSuccess, whole-g.MaxFailed)
 	g.MinSample = cmp.Or(g.MinSample, 1)
 	return g
@@ -24,6 +25,8 @@ func (g Gate) WithDefaults() Gate {
 //   - Timeout: the shorter of those that are set. If that would be over before the longer soak is, which no gate could
 //     pass, it counts from the end of the soak.
 //   - OnTimeout: fail before hold.
+//   - Evidence: the smaller Tolerate, Below and Within of those that are set, and the greater Confidence, which makes passing hardest;
+//     Pooled if one of them is.
 //
 // With different denominators no gate can be the stricter one in every way: the larger denominator also makes a given
 // number of failures a smaller part. What lets a ring pass decides here; failures alone then stop it later than a gate
@@ -38,6 +41,7 @@ func (g Gate) Stricter(o Gate) Gate {
 		Manual:      g.Manual || o.Manual,
 		Timeout:     min(g.Timeout, o.Timeout),
 		OnTimeout:   max(g.OnTimeout, o.OnTimeout),
+		Evidence:    g.Evidence.stricter(o.Evidence),
 	}
 	// Zero means "all but MaxFailed" and stays so if it is that in both.
 	if g.MinSuccess != 0 || o.MinSuccess != 0 {

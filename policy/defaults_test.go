@@ -33,6 +33,10 @@ func TestStricterKeepsTheStricterOfEveryField(t *testing.T) {
 		{"a timeout that leaves time for the soak", Gate{Timeout: 2 * hour}, Gate{Soak: 24 * hour}, Gate{Soak: 24 * hour, Timeout: 26 * hour}},
 		{"failing rather than holding", Gate{Timeout: 9 * hour, OnTimeout: TimeoutFails}, Gate{Timeout: 5 * hour},
 			Gate{Timeout: 5 * hour, OnTimeout: TimeoutFails}},
+		{"evidence rather than none", Gate{Evidence: Evidence{Tolerate: 200, Within: hour}}, Gate{}, Gate{Evidence: Evidence{Tolerate: 200, Within: hour}}},
+		{"evidence of less", Gate{Evidence: Evidence{Tolerate: 200, Below: 900, Within: 2 * hour}}, Gate{Evidence: Evidence{Tolerate: 300, Below: 500, Within: hour, Pooled: true}},
+			Gate{Evidence: Evidence{Tolerate: 200, Below: 500, Within: hour, Pooled: true}}},
+		{"a surer proof", Gate{Evidence: Evidence{Tolerate: 200, Confidence: 9000}}, Gate{Evidence: Evidence{Tolerate: 200}}, Gate{Evidence: Evidence{Tolerate: 200, Confidence: 9500}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.Empty(t, cmp.Diff(row.want, row.a.Stricter(row.b)))
@@ -51,6 +55,12 @@ func TestStricterOfValidGatesIsValid(t *testing.T) {
 		}
 		if random.IntN(2) == 0 {
 			g.Timeout, g.OnTimeout = g.Soak+Duration(1+random.Int64N(9e12)), OnTimeout(random.IntN(2))
+		}
+		if random.IntN(2) == 0 {
+			g.Evidence = Evidence{Tolerate: 1 + Share(random.IntN(9000)), Confidence: Share(5000 + random.IntN(5000)), Pooled: random.IntN(2) == 0}
+			if g.MinSuccess == 0 && g.MaxFailed == whole || random.IntN(2) == 0 {
+				g.Evidence.Below = g.Evidence.Tolerate + Share(random.IntN(900))
+			}
 		}
 		return g
 	}
@@ -92,6 +102,8 @@ func TestDefaultsTakeThePlaceOfZeros(t *testing.T) {
 	require.Equal(t, fleet().Reboot, fleet().Reboot.WithDefaults())
 
 	require.Equal(t, Gate{MinSuccess: 10000, MinSample: 1}, Gate{}.WithDefaults())
+	require.Equal(t, Gate{MinSuccess: 9500, MaxFailed: 500, MinSample: 1, Evidence: Evidence{Tolerate: 200, Confidence: 9500}},
+		Gate{MaxFailed: 500, Evidence: Evidence{Tolerate: 200}}.WithDefaults())
 	require.Equal(t, Gate{MinSuccess: 9500, MaxFailed: 500, MinSample: 1}, Gate{MaxFailed: 500}.WithDefaults())
 	require.Equal(t, Gate{MinSuccess: 5000, MaxFailed: 500, MinSample: 7}, Gate{MinSuccess: 5000, MaxFailed: 500, MinSample: 7}.WithDefaults())
 }

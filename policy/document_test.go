@@ -65,7 +65,8 @@ func where(text string) Where { return WhereOf(predicate.MustParse(text)) }
 func fleet() Policy {
 	const minute, hour, day = Duration(time.Minute), Duration(time.Hour), Duration(24 * time.Hour)
 	careful := Gate{Denominator: Reached, MinSuccess: 9750, MaxFailed: 250, MinSample: 3, MinCoverage: 8000, Soak: day,
-		Timeout: 7 * day, OnTimeout: TimeoutFails}
+		Timeout: 7 * day, OnTimeout: TimeoutFails,
+		Evidence: Evidence{Tolerate: 200, Below: 500, Confidence: 9900, Within: day, Pooled: true}}
 	weekdays := DaysOf(time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday)
 	return Policy{
 		Name: "offices and shops",
@@ -159,7 +160,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	for name, is := range set {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
-			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Ring.Windows", "Ring.Need", "Policy.Need",
+			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
 			"Need.Bypass"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}

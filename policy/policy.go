@@ -85,6 +85,9 @@ type Ring struct {
 //   - Pass, when at least MinSuccess have succeeded, MinSample devices are settled, MinCoverage is reached, the soak is
 //     over, and nobody must promote by hand.
 //   - Inconclusive otherwise. A ring in which nothing can change any more stays inconclusive: it holds and asks.
+//
+// With Evidence a gate also fails by proof, and may have to pass by proof; the thresholds stay in force beside it. A gate that is to
+// be left to the proof alone has a MaxFailed of 100 %: nothing exceeds it, and what it leaves for MinSuccess is nothing.
 type Gate struct {
 	Denominator Denominator `json:"denominator,omitempty" yaml:"denominator,omitempty"`
 	MinSuccess  Share       `json:"minSuccess,omitempty" yaml:"minSuccess,omitempty"`   // 0 means all but MaxFailed
@@ -95,6 +98,7 @@ type Gate struct {
 	Manual      bool        `json:"manual,omitempty" yaml:"manual,omitempty"`           // only a person's promotion opens the next ring
 	Timeout     Duration    `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // since the ring opened, paused time not counted; 0 means none
 	OnTimeout   OnTimeout   `json:"onTimeout,omitempty" yaml:"onTimeout,omitempty"`
+	Evidence    Evidence    `json:"evidence,omitzero" yaml:"evidence,omitempty"` // failures as proof, however often it is looked at; none unless set
 }
 
 // Retry says how often and when a device is tried again. Zero fields mean the defaults named here.

@@ -8,7 +8,10 @@ import (
 // String says in one line what g asks for.
 func (g Gate) String() string {
 	parts := []string{"no failure"}
-	if g.MaxFailed > 0 {
+	switch {
+	case g.MaxFailed == whole && g.Evidence.Weighs():
+		parts[0] = "any number failed"
+	case g.MaxFailed > 0:
 		parts[0] = fmt.Sprintf("at most %s failed", g.MaxFailed)
 	}
 	if g.Denominator != Assigned {
@@ -22,6 +25,9 @@ func (g Gate) String() string {
 	}
 	if g.MinCoverage > 0 {
 		parts = append(parts, fmt.Sprintf("coverage %s", g.MinCoverage))
+	}
+	if e := g.Evidence.String(); e != "" {
+		parts = append(parts, e)
 	}
 	if g.Soak > 0 {
 		parts = append(parts, fmt.Sprintf("soak %s", g.Soak))

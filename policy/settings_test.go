@@ -41,11 +41,11 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"KnownIssue.URL": "TestWhatAHoldKeepsBack", "KnownIssue.FixedIn": "TestWhatAHoldKeepsBack", "KnownIssue.Expires": "TestWhatAHoldKeepsBack",
 		"KnownIssue.FailClosed": "TestWhatAHoldKeepsBack",
 
-		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
+		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
-		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout",
+		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}
 	tests := make(map[string]bool)

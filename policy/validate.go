@@ -249,6 +249,10 @@ func (c *checker) gate(path string, g Gate) {
 	if g.Timeout > 0 && g.Timeout <= g.Soak {
 		c.fault(join(path, "timeout"), "%s is over before the soak of %s is: the gate could never pass", g.Timeout, g.Soak)
 	}
+	c.evidence(join(path, "evidence"), g.Evidence)
+	if g.Evidence.Weighs() && g.Evidence.Below == 0 && g.MinSuccess == 0 && g.MaxFailed == whole {
+		c.fault(join(join(path, "evidence"), "below"), "is missing: with maxFailed 100%% and no minSuccess nothing else would have to hold for the gate to pass")
+	}
 	c.enum(join(path, "onTimeout"), g.OnTimeout)
 	if g.OnTimeout != TimeoutHolds && g.Timeout == 0 {
 		c.fault(join(path, "onTimeout"), "there is no timeout")

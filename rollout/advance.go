@@ -15,6 +15,12 @@ const (
 	heldTimeout      = "timeout"
 )
 
+// Why a gate fails, other than by its thresholds and its time; and why a rollout is halted without it.
+const (
+	byEvidence = "evidence"
+	byPool     = "pool"
+)
+
 // advance decides what follows from the state, until nothing more does. It looks at the state and never at the signal, so
 // that a signal that is lost, late or doubled does no harm.
 func (m *Machine) advance() {
@@ -22,6 +28,7 @@ func (m *Machine) advance() {
 		changed = false
 		m.dirty = false
 		m.expire()
+		m.silence()
 		for r := range m.rings {
 			changed = m.judge(r) || changed
 		}
@@ -95,10 +102,15 @@ func (m *Machine) judge(r int) bool {
 	}
 	c := m.counts(r)
 	failed, good := evaluate(ring.gate, c)
+	proved, lacks := m.weighed(r)
+	good = good && !proved && !lacks
 	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
 	switch {
 	case failed && !ring.promoted:
 		m.fail(r, c, "")
+		return true
+	case proved && !ring.promoted:
+		m.fail(r, c, byEvidence)
 		return true
 	case ring.state == ringPassed:
 		return false
@@ -106,7 +118,7 @@ func (m *Machine) judge(r int) bool {
 		m.fail(r, c, heldTimeout)
 		return true
 	case timeout && !good:
-		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldTimeout})
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldTimeout})
 		m.emit(RingHeld{Ring: r, Code: heldTimeout})
 		return true
 	}
@@ -119,7 +131,7 @@ func (m *Machine) judge(r int) bool {
 		case good:
 			return m.passed(r, c)
 		case m.stage == StageActive && stuck(c):
-			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c})
+			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
 			return true
 		}
@@ -148,17 +160,17 @@ func stuck(c Counts) bool {
 // passed closes a ring that is good enough and has soaked, or asks for a hand.
 func (m *Machine) passed(r int, c Counts) bool {
 	if m.rings[r].gate.Manual {
-		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldManual})
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldManual})
 		m.emit(RingHeld{Ring: r, Code: heldManual})
 		return true
 	}
-	m.emit(Judged{Ring: r, Result: Pass, Counts: c})
+	m.emit(Judged{Ring: r, Result: Pass, Counts: c, Evidence: m.evidence(r)})
 	return true
 }
 
 // fail lets a ring fail, and reacts as the policy says.
 func (m *Machine) fail(r int, c Counts, reason string) {
-	m.emit(Judged{Ring: r, Result: Fail, Counts: c, Reason: reason})
+	m.emit(Judged{Ring: r, Result: Fail, Counts: c, Evidence: m.evidence(r), Reason: reason})
 	switch {
 	case m.stage == StageUndoing || m.stage == StageEnding:
 		return // already on its way out
@@ -322,6 +334,11 @@ func (m *Machine) Next() (time.Time, bool) {
 		}
 		if m.stage != StageActive || !ring.state.opened() {
 			continue
+		}
+		if w := ring.weighing; w != nil {
+			if at, ok := m.nextSilence(w); ok {
+				sooner(at)
+			}
 		}
 		if ring.state != ringPassed && ring.deadline > m.now { // one that is past has been looked at
 			sooner(ring.deadline)

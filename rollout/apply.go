@@ -100,6 +100,10 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
+	case Overdue:
+		return devices(e.Devices)
+	case Pooled:
+		return ring(e.Ring)
 	case DeviceSettled:
 		if e.Outcome == Unsettled || e.Outcome >= numOutcomes {
 			return fmt.Errorf("settled: outcome %d", e.Outcome)
@@ -195,6 +199,10 @@ func (m *Machine) apply(e Event) {
 			}
 		}
 		m.dirty = true
+	case Overdue:
+		m.applyOverdue(e)
+	case Pooled:
+		m.pooled = append(m.pooled, e.Outcomes.Patch)
 	case DeviceSettled:
 		m.applySettled(e)
 	case StopAsked:
@@ -243,7 +251,12 @@ func (m *Machine) applyIssued(e Issued) {
 			dev.flags |= absent
 		}
 		if e.Op == OpInstall {
+			first, before := dev.flags&touched == 0, m.weighBefore(d)
 			dev.flags = dev.flags&^already | touched
+			m.reweigh(d, before)
+			if first {
+				m.begun(d)
+			}
 			dev.attempts++
 		} else if dev.tries < 255 {
 			dev.tries++
@@ -390,12 +403,14 @@ func (m *Machine) applySettled(e DeviceSettled) {
 			m.rings[dev.ring].lapsed--
 			m.lapsed--
 		}
+		before := m.weighBefore(d)
 		if dev.flags&undone != 0 {
 			dev.flags &^= undone
 			m.undoing--
 		}
 		m.dropAux(d)
 		dev.state, dev.outcome, dev.fault, dev.offline = settled, e.Outcome, e.Fault, 0
+		m.reweigh(d, before)
 		dev.flags &^= owes | stopped | picked
 		if e.Owes {
 			dev.flags |= owes
@@ -412,6 +427,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 		if dev.flags&undone != 0 {
 			continue
 		}
+		before := m.weighBefore(d)
 		dev.flags |= undone
 		m.undoing++
 		switch dev.state {
@@ -423,6 +439,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 		case waiting:
 			m.toUndo(d)
 		}
+		m.reweigh(d, before)
 	}
 	m.dirty = true
 }
@@ -445,6 +462,9 @@ func (m *Machine) applyStaged(e Staged) {
 		for r := range m.rings {
 			if ring := &m.rings[r]; ring.deadline != 0 && ring.opened != 0 {
 				ring.deadline += m.now - max(m.pausedAt, ring.opened)
+			}
+			if w := m.rings[r].weighing; w != nil {
+				w.delay(m.now - m.pausedAt)
 			}
 		}
 		m.pausedAt = 0
@@ -475,6 +495,7 @@ type RingStatus struct {
 	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout"
 	Gate     GateResult      `json:"gate"`
 	Counts   Counts          `json:"counts"`
+	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none
 	Outcomes map[Outcome]int `json:"outcomes"`
 	Soak     time.Time       `json:"soak,omitzero"` // until when it soaks
 }
@@ -486,7 +507,7 @@ func (m *Machine) Status() Status {
 	for r := range m.rings {
 		ring := &m.rings[r]
 		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,
-			Counts: m.counts(r), Outcomes: make(map[Outcome]int)}
+			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int)}
 		if ring.state == ringSoaking {
 			rs.Soak = instant(ring.soak)
 		}

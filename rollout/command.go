@@ -61,7 +61,7 @@ func (m *Machine) commanded(c Command) error {
 		if s := m.rings[r].state; !s.opened() && s != ringFailed || s == ringPassed {
 			return no("ring %s is %s", c.Ring, s)
 		}
-		m.emit(Judged{Ring: r, Result: Pass, Counts: m.counts(r), By: c.By, Reason: c.Reason})
+		m.emit(Judged{Ring: r, Result: Pass, Counts: m.counts(r), Evidence: m.evidence(r), By: c.By, Reason: c.Reason})
 	case DoRelease:
 		for i := range m.quarantine {
 			if m.quarantine[i].Patch == c.Patch && m.quarantine[i].Released.IsZero() {

@@ -36,6 +36,9 @@ const (
 const (
 	kindWindowMissed byte = 24
 	kindEscalated    byte = 25
+
+	kindOverdue byte = 32
+	kindPooled  byte = 33
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -55,6 +58,8 @@ func (Postponed) kind() byte     { return kindPostponed }
 func (Returned) kind() byte      { return kindReturned }
 func (WindowMissed) kind() byte  { return kindWindowMissed }
 func (Escalated) kind() byte     { return kindEscalated }
+func (Overdue) kind() byte       { return kindOverdue }
+func (Pooled) kind() byte        { return kindPooled }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -86,6 +91,8 @@ func (v WindowMissed) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.byte(byte(v.Then))
 }
+func (v Pooled) encode(e *encoder)    { e.int(v.Ring); e.json(v.Outcomes); e.json(v.Above) }
+func (v Overdue) encode(e *encoder)   { e.devices(v.Devices) }
 func (v Lapsed) encode(e *encoder)    { e.devices(v.Devices) }
 func (v StopAsked) encode(e *encoder) { e.devices(v.Devices) }
 func (v Reviewed) encode(e *encoder)  { e.string(v.Request); e.string(v.By); e.string(v.Reason) }
@@ -104,6 +111,9 @@ func (v Judged) encode(e *encoder) {
 	e.json(v.Counts)
 	e.string(v.By)
 	e.string(v.Reason)
+	if v.Evidence != (Evidence{}) {
+		e.json(v.Evidence)
+	}
 }
 
 func (v Issued) encode(e *encoder) {
@@ -188,6 +198,14 @@ func decodeEvent(kind byte, d *decoder) Event {
 		v := Judged{Ring: d.int(), Result: GateResult(d.byte())}
 		d.json(&v.Counts)
 		v.By, v.Reason = d.string(), d.string()
+		d.json(&v.Evidence)
+		return v
+	case kindOverdue:
+		return Overdue{Devices: d.devices()}
+	case kindPooled:
+		v := Pooled{Ring: d.int()}
+		d.json(&v.Outcomes)
+		d.json(&v.Above)
 		return v
 	case kindIssued:
 		return Issued{Op: Op(d.byte()), Absent: d.bool(), Devices: d.devices(), StartBy: d.time(), FinishBy: d.time()}

@@ -88,8 +88,14 @@ type Judged struct {
 	Result GateResult
 	Counts Counts
 	By     string // who promoted the ring against or without its gate; "" if the gate itself decided
-	Reason string
+	Reason string // with Fail: "evidence" if failures proved it, "timeout" if its time was up
+
+	Evidence Evidence // zero if the gate weighs none
 }
+
+// Overdue says that these devices had no outcome in the time that the evidence of their gate leaves them: for it they have
+// failed, whatever becomes of them.
+type Overdue struct{ Devices []int32 }
 
 // Issued says that a task was begun for each of these devices. The count of every device's tasks goes up by one.
 type Issued struct {

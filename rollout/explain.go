@@ -106,8 +106,9 @@ func (x *Explanation) ring(m *Machine, r int) {
 			}
 			c := m.counts(b)
 			name := m.plan.Rings[b].Name
-			x.Reasons = append(x.Reasons, message("wait-ring", "ring", m.plan.Rings[r].Name, "before", name,
-				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())))
+			x.Reasons = append(x.Reasons, message("wait-ring", append([]string{"ring", m.plan.Rings[r].Name, "before", name,
+				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())},
+				m.evidence(b).params()...)...))
 			switch before.state {
 			case ringAsking:
 				x.Reasons = append(x.Reasons, m.waitsForLeave(b))

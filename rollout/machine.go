@@ -51,6 +51,7 @@ type Machine struct {
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
+	pooled     []patch.ID // that have halted the rollout by what became of them elsewhere
 	exploited  []patch.ID // known to be exploited since the plan was made
 
 	active    int // devices in a session
@@ -103,7 +104,7 @@ const (
 	settled
 )
 
-type flags uint16
+type flags uint32
 
 const (
 	touched flags = 1 << iota // an installation was begun
@@ -120,6 +121,8 @@ const (
 	lapsing                   // found to be gone in this step
 	excused                   // missed its window, and need not wait for the next one
 	urgent                    // comes before the others of its ring
+	overdue                   // had no outcome in the time that its gate's evidence leaves it
+	counted                   // stands among the settled ones of its ring's evidence
 )
 
 // aux holds what few devices have.
@@ -142,7 +145,8 @@ type ring struct {
 	result   GateResult
 	held     string
 	promoted bool
-	groups   [2]int // first and end in Machine.groups
+	groups   [2]int    // first and end in Machine.groups
+	weighing *weighing // nil if its gate weighs no evidence
 }
 
 // ringState is how far a ring is.
@@ -220,6 +224,10 @@ func NewMachine(p Plan) (*Machine, error) {
 	for r := range p.Rings {
 		planned := &p.Rings[r]
 		m.rings[r].gate, m.rings[r].limit = planned.Gate.WithDefaults(), planned.MaxActive
+		var err error
+		if m.rings[r].weighing, err = newWeighing(m.rings[r].gate.Evidence); err != nil {
+			return nil, fmt.Errorf("rollout: plan %s: ring %s: %w", p.Key, planned.Name, err)
+		}
 		windows, schedules := planned.Windows, make(map[slot]policy.Schedule)
 		if len(windows) == 0 {
 			windows, schedules = p.Policy.Windows, shared
@@ -384,6 +392,8 @@ func (m *Machine) decide(s Signal) error {
 		return m.commanded(s.Command)
 	case Seen:
 		m.seen(s.Devices)
+	case Gathered:
+		m.gathered(s.Outcomes)
 	case Reassessed:
 		m.reassessed(s.Escalations)
 	case TakenOver:

@@ -72,13 +72,13 @@ func english(code string) (string, bool) {
 	case "ring-held":
 		return "ring {ring} is held: {code}", true
 	case "gate-pass":
-		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed", true
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
 	case "gate-promoted":
-		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}]", true
+		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
 	case "gate-fail":
-		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})]", true
+		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
 	case "gate-open":
-		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})]", true
+		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
 	case "issued":
 		return "{op} {devices}", true
 	case "issued-absent":
@@ -103,6 +103,10 @@ func english(code string) (string, bool) {
 		return "{devices}: away when the window closed: {then}", true
 	case "returned":
 		return "{devices}: seen again", true
+	case "overdue":
+		return "{devices}: no outcome in time, counted as failed", true
+	case "pooled":
+		return "elsewhere {failed} of {devices} devices of {tenants} tenants failed with {patch}: e-value {above} against the {tolerate} of ring {ring}", true
 	case "lapsed":
 		return "{devices}: unreachable for too long to wait for", true
 	case "settled":
@@ -126,7 +130,7 @@ func english(code string) (string, bool) {
 	case "wait-stage":
 		return "the rollout is {stage}", true
 	case "wait-ring":
-		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed", true
+		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
 	case "wait-approval":
 		return "ring {ring} waits for approval[: {lack}]", true
 	case "wait-freeze":
@@ -249,8 +253,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return p.Rings[r].Name
 	}
 	gate := func(code string, e Judged) Message {
-		return message(code, "ring", ring(e.Ring), "by", e.By, "reason", e.Reason, "succeeded", strconv.Itoa(e.Counts.Succeeded),
-			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator))
+		return message(code, append([]string{"ring", ring(e.Ring), "by", e.By, "reason", e.Reason, "succeeded", strconv.Itoa(e.Counts.Succeeded),
+			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator)}, e.Evidence.params()...)...)
 	}
 	switch e := e.(type) {
 	case Began:
@@ -323,6 +327,15 @@ func (p *Plan) Describe(e Event) []Message {
 			then = "to begin outside of it"
 		}
 		return []Message{message("window-missed", "devices", p.names(e.Devices), "then", then)}
+	case Overdue:
+		return []Message{message("overdue", "devices", p.names(e.Devices))}
+	case Pooled:
+		tolerate := ""
+		if e.Ring >= 0 && e.Ring < len(p.Rings) {
+			tolerate = p.Rings[e.Ring].Gate.Evidence.Tolerate.String()
+		}
+		return []Message{message("pooled", "failed", strconv.Itoa(e.Outcomes.Failed), "devices", strconv.Itoa(e.Outcomes.Devices),
+			"tenants", strconv.Itoa(e.Outcomes.Tenants), "patch", string(e.Outcomes.Patch), "above", number(e.Above), "tolerate", tolerate, "ring", ring(e.Ring))}
 	case Lapsed:
 		return []Message{message("lapsed", "devices", p.names(e.Devices))}
 	case DeviceSettled:

@@ -42,6 +42,7 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 		}
 	}
 	step(Begin{now})
+	step(Gathered{now, []PatchOutcomes{{Patch: "x:p1", Tenants: 5, Failing: 4, Devices: 100, Failed: 50}}})
 	for !m.Stage().Final() {
 		if g := m.Wanted(now, 0); len(g) > 0 {
 			step(Granted{now, g})
@@ -171,6 +172,24 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Gate.OnTimeout": {answer: silentOn(OpInstall), base: func(p *policy.Policy) { p.Retry.Timeout, p.Rings[0].Gate.Timeout = 50*hour, 5*hour },
 			change: func(p *policy.Policy) { p.Rings[0].Gate.OnTimeout = policy.TimeoutFails }, want: "5h gate of ring first: fail"},
 
+		"Evidence.Tolerate": {answer: failing(3, patch.Permanent), base: func(p *policy.Policy) { p.Rings[0].Gate.MaxFailed = 8000 },
+			change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Tolerate = 200 }, want: "gate of ring first: fail, 3 of 5 failed (evidence)"},
+		"Evidence.Below": {base: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Tolerate = 200 },
+			change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Below = 500 }, want: "ring first is held: inconclusive"},
+		"Evidence.Confidence": {answer: failing(2, patch.Permanent), base: func(p *policy.Policy) {
+			p.Rings[0].Gate.MaxFailed, p.Rings[0].Gate.Evidence.Tolerate = 8000, 200
+		}, change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Confidence = 9900 }, want: "gate of ring first: pass, 3 of 5 succeeded"},
+		"Evidence.Within": {answer: func(t Task) *Report {
+			if t.Op == OpInstall && t.Handle.Device < 3 {
+				return nil
+			}
+			return fine(t)
+		}, base: func(p *policy.Policy) {
+			p.Retry.Timeout, p.Rings[0].Gate.MaxFailed, p.Rings[0].Gate.MinSuccess, p.Rings[0].Gate.Evidence.Tolerate = 50*hour, 1000, 9000, 200
+		}, change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Within = 5 * hour }, want: "5h gate of ring first: fail, 0 of 5 failed (evidence)"},
+		"Evidence.Pooled": {base: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Tolerate = 200 },
+			change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Pooled = true }, want: "0h elsewhere 50 of 100 devices of 5 tenants failed with x:p1"},
+
 		"Retry.Attempts":     {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Attempts = 1 }, want: "\n0h gate of ring first: fail"},
 		"Retry.Backoff":      {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, want: "again at 2026-03-02 14:"},
 		"Retry.MaxBackoff":   {answer: failing(1, patch.Transient), base: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, change: func(p *policy.Policy) { p.Retry.MaxBackoff = 5 * hour }, want: "again at 2026-03-02 19:"},
@@ -198,9 +217,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Ring.Gate", "Ring.Devices",
+	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged"}
-	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.",
+	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name

@@ -56,6 +56,13 @@ func randomGate(d *dice) policy.Gate {
 	if d.chance(30) {
 		g.MinSuccess = pick[policy.Share](d, 5000, 8000)
 	}
+	if d.chance(25) {
+		g.Evidence = policy.Evidence{Tolerate: pick[policy.Share](d, 100, 1000), Confidence: pick[policy.Share](d, 0, 8000),
+			Within: pick(d, 0, hours(3), hours(30)), Pooled: d.chance(50)}
+		if d.chance(40) {
+			g.Evidence.Below = pick[policy.Share](d, 3000, 6000)
+		}
+	}
 	if d.chance(20) {
 		g.MinCoverage = 5000
 	}

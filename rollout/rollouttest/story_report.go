@@ -338,3 +338,28 @@ func (st *story) escalate(c *script.Command) error {
 	}
 	return st.step(r, rollout.Reassessed{At: st.now, Escalations: found})
 }
+
+func (st *story) gather(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	o := rollout.PatchOutcomes{Patch: patch.ID(arg(c, 0))}
+	err = c.Each(func(key, value string) error {
+		switch key {
+		case "tenants":
+			return number(&o.Tenants, value)
+		case "failing":
+			return number(&o.Failing, value)
+		case "devices":
+			return number(&o.Devices, value)
+		case "failed":
+			return number(&o.Failed, value)
+		}
+		return fmt.Errorf("unknown option %q", key)
+	})
+	if err != nil {
+		return err
+	}
+	return st.step(r, rollout.Gathered{At: st.now, Outcomes: []rollout.PatchOutcomes{o}})
+}

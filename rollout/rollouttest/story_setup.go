@@ -172,6 +172,7 @@ func (s *scene) ring(c *script.Command) error {
 	}
 	ring := policy.Ring{Rest: c.Flag("rest"), Approval: c.Flag("approval")}
 	ring.Gate.Manual = c.Flag("manual")
+	ring.Gate.Evidence.Pooled = c.Flag("pooled")
 	ring.Need.ByRule, ring.Need.Emergency = c.Flag("byrule"), c.Flag("emergency")
 	ring.Name = arg(c, 0)
 	index := int16(len(s.policy.Rings))
@@ -217,6 +218,14 @@ func (s *scene) ring(c *script.Command) error {
 			return text(&g.Timeout, value)
 		case "on-timeout":
 			return text(&g.OnTimeout, value)
+		case "tolerate":
+			return text(&g.Evidence.Tolerate, value)
+		case "below":
+			return text(&g.Evidence.Below, value)
+		case "confidence":
+			return text(&g.Evidence.Confidence, value)
+		case "within":
+			return text(&g.Evidence.Within, value)
 		default:
 			return fmt.Errorf("unknown option %q", key)
 		}
