@@ -12,11 +12,14 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/patchflow/patchflow/internal/jsonnode"
 )
 
 const (
 	maxDocument = 1 << 20 // bytes
 	maxFaults   = 100     // reported of one document
+	maxDepth    = 64      // how deep a JSON document may be nested; a policy needs seven levels
 )
 
 // Decode reads one policy from a YAML or JSON document of at most 1 MiB. The name stands in errors: a file name, or "".
@@ -124,13 +127,14 @@ func parse(data []byte) (*yaml.Node, *FieldError) {
 		return parseYAML(data)
 	}
 	// YAML's own reader refuses some JSON (escaped surrogates), and JSON's some YAML that begins with a brace.
-	root, fault := parseJSON(data)
-	if fault != nil {
-		if other, err := parseYAML(data); err == nil {
-			return other, nil
-		}
+	root, err := jsonnode.Read(data, maxDepth)
+	if err == nil {
+		return root, nil
 	}
-	return root, fault
+	if other, fault := parseYAML(data); fault == nil {
+		return other, nil
+	}
+	return nil, &FieldError{Line: err.Line, Column: err.Column, Err: err.Err}
 }
 
 // parseYAML returns the root node of the one YAML document in data.

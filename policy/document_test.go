@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/internal/jsonnode"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy/calendar"
@@ -300,9 +301,9 @@ func TestSizesAreBounded(t *testing.T) {
 	_, err = decode("rules:\n" + strings.Repeat("- {}\n", 10_000) + "name: p\n")
 	require.NotContains(t, err.Error(), "policy: line 1, column 1: name: missing", "what was not read any more is not missing")
 
-	_, fault := parseJSON([]byte(strings.Repeat("[", maxDepth+1)))
+	_, fault := jsonnode.Read([]byte(strings.Repeat("[", maxDepth+1)), maxDepth)
 	require.ErrorContains(t, fault, "line 1, column 66: not readable as JSON: nested deeper than 64 levels")
-	_, fault = parseJSON([]byte(strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth)))
+	_, fault = jsonnode.Read([]byte(strings.Repeat("[", maxDepth)+strings.Repeat("]", maxDepth)), maxDepth)
 	require.Nil(t, fault)
 }
 

@@ -47,7 +47,7 @@ func mayRequire() map[string][]string {
 	return map[string][]string{
 		"github.com/hashicorp/go-multierror":   {"patch", "inventory", "policy", "rollout", "providers"},
 		"github.com/hashicorp/go-version":      {"patch/version"},
-		"go.yaml.in/yaml/v3":                   {"policy", "providers"},
+		"go.yaml.in/yaml/v3":                   {"policy", "providers", "internal/jsonnode"},
 		"golang.org/x/sync":                    {"rollout/runner", "providers"},
 		"github.com/ulikunitz/xz":              {"internal/bounded", "internal/bookworm"},
 		"github.com/klauspost/compress":        {"internal/bounded"},

@@ -1,16 +1,14 @@
 package predicate
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/patchflow/patchflow/internal/jsonnode"
 )
 
 // maxNodes bounds how many nodes of a document are read, those behind an alias as often as it is used.
@@ -36,19 +34,9 @@ func (e *Expr) UnmarshalJSON(data []byte) error {
 	if len(data) > 8*maxText {
 		return &Error{Err: fmt.Errorf("%d bytes long: at most %d are allowed", len(data), 8*maxText)}
 	}
-	j := jsonReader{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1, column: 1}
-	j.decoder.UseNumber()
-	n, err := j.value(0)
-	if err == nil {
-		if j.skip(); j.at < len(data) {
-			err = errors.New("something follows after the expression")
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return &Error{Line: j.line, Column: j.column, Err: fmt.Errorf("not readable as JSON: %w", err)}
+	n, fault := jsonnode.Read(data, 3*maxDepth)
+	if fault != nil {
+		return &Error{Line: fault.Line, Column: fault.Column, Err: fault.Err}
 	}
 	return e.UnmarshalYAML(n)
 }
@@ -237,69 +225,4 @@ func describe(n *yaml.Node) string {
 		return "nothing"
 	}
 	return fmt.Sprintf("%q", clip(n.Value))
-}
-
-// A jsonReader makes the nodes of YAML of a JSON document, so that both are read by one reader.
-type jsonReader struct {
-	data         []byte
-	decoder      *json.Decoder
-	at           int // offset to which line and column belong
-	line, column int
-}
-
-func (j *jsonReader) advance(to int) {
-	for j.at < to {
-		r, size := utf8.DecodeRune(j.data[j.at:])
-		j.at += size
-		j.column++
-		if r == '\n' {
-			j.line, j.column = j.line+1, 1
-		}
-	}
-}
-
-func (j *jsonReader) skip() {
-	for j.at < len(j.data) && strings.IndexByte(" \t\r\n,:", j.data[j.at]) >= 0 {
-		j.advance(j.at + 1)
-	}
-}
-
-func (j *jsonReader) value(depth int) (*yaml.Node, error) {
-	j.skip()
-	n := &yaml.Node{Kind: yaml.ScalarNode, Line: j.line, Column: j.column}
-	t, err := j.decoder.Token()
-	if err != nil {
-		return nil, err
-	}
-	j.advance(int(j.decoder.InputOffset()))
-	switch v := t.(type) {
-	case nil:
-		n.Tag, n.Value = "!!null", "null"
-	case bool:
-		n.Tag, n.Value = "!!bool", fmt.Sprint(v)
-	case string:
-		n.Tag, n.Value, n.Style = "!!str", v, yaml.DoubleQuotedStyle
-	case json.Number:
-		n.Tag, n.Value = "!!float", v.String()
-	case json.Delim:
-		if depth > 3*maxDepth {
-			return nil, fmt.Errorf("nested deeper than %d levels", 3*maxDepth)
-		}
-		n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
-		if v == '{' {
-			n.Kind, n.Tag = yaml.MappingNode, "!!map"
-		}
-		for j.decoder.More() { // in an object keys and values take turns
-			child, err := j.value(depth + 1)
-			if err != nil {
-				return nil, err
-			}
-			n.Content = append(n.Content, child)
-		}
-		if _, err := j.decoder.Token(); err != nil {
-			return nil, err
-		}
-		j.advance(int(j.decoder.InputOffset()))
-	}
-	return n, nil
 }

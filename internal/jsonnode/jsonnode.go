@@ -1,4 +1,5 @@
-package policy
+// Package jsonnode reads JSON as the nodes of YAML, so that one reader serves both formats and every value knows its line.
+package jsonnode
 
 import (
 	"bytes"
@@ -12,12 +13,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds how deep a JSON document may be nested. A policy needs seven levels.
-const maxDepth = 64
+// An Error says where a document cannot be read. Lines and columns count from 1, columns in characters.
+type Error struct {
+	Line, Column int
+	Err          error
+}
 
-// parseJSON returns the root of the one JSON document in data, as YAML nodes, so that both formats are read by one reader.
-func parseJSON(data []byte) (*yaml.Node, *FieldError) {
-	j := &jsonReader{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1, column: 1}
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("line %d, column %d: %v", e.Line, e.Column, e.Err) }
+
+// Unwrap returns what is wrong, without the place.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Read returns the root of the one JSON document in data. Nothing in it may be nested deeper than maxDepth levels. Texts are
+// marked as quoted, numbers keep their digits, and a key that stands twice is there twice.
+func Read(data []byte, maxDepth int) (*yaml.Node, *Error) {
+	j := &reader{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), maxDepth: maxDepth, line: 1, column: 1}
 	j.decoder.UseNumber()
 	root, err := j.value(0)
 	if err == nil {
@@ -36,18 +47,19 @@ func parseJSON(data []byte) (*yaml.Node, *FieldError) {
 		j.advance(len(data))
 		err = errors.New("the document ends too early")
 	}
-	return nil, &FieldError{Line: j.line, Column: j.column, Err: fmt.Errorf("not readable as JSON: %w", err)}
+	return nil, &Error{Line: j.line, Column: j.column, Err: fmt.Errorf("not readable as JSON: %w", err)}
 }
 
-type jsonReader struct {
+type reader struct {
 	data         []byte
 	decoder      *json.Decoder
+	maxDepth     int
 	at           int // offset to which line and column belong
 	line, column int
 }
 
 // advance moves the position to the offset to.
-func (j *jsonReader) advance(to int) {
+func (j *reader) advance(to int) {
 	for j.at < to {
 		r, size := utf8.DecodeRune(j.data[j.at:])
 		j.at += size
@@ -59,14 +71,14 @@ func (j *jsonReader) advance(to int) {
 }
 
 // skip moves the position over what stands between two tokens.
-func (j *jsonReader) skip() {
+func (j *reader) skip() {
 	for j.at < len(j.data) && strings.IndexByte(" \t\r\n,:", j.data[j.at]) >= 0 {
 		j.advance(j.at + 1)
 	}
 }
 
 // value reads the next value, which stands in depth others.
-func (j *jsonReader) value(depth int) (*yaml.Node, error) {
+func (j *reader) value(depth int) (*yaml.Node, error) {
 	j.skip()
 	node := &yaml.Node{Kind: yaml.ScalarNode, Line: j.line, Column: j.column}
 	token, err := j.decoder.Token()
@@ -80,15 +92,15 @@ func (j *jsonReader) value(depth int) (*yaml.Node, error) {
 	case bool:
 		node.Tag, node.Value = "!!bool", fmt.Sprint(v)
 	case string:
-		node.Tag, node.Value = "!!str", v
+		node.Tag, node.Value, node.Style = "!!str", v, yaml.DoubleQuotedStyle
 	case json.Number:
 		node.Tag, node.Value = "!!int", v.String()
 		if strings.ContainsAny(node.Value, ".eE") {
 			node.Tag = "!!float"
 		}
 	case json.Delim:
-		if depth == maxDepth {
-			return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
+		if depth == j.maxDepth {
+			return nil, fmt.Errorf("nested deeper than %d levels", j.maxDepth)
 		}
 		node.Kind, node.Tag = yaml.SequenceNode, "!!seq"
 		if v == '{' {
