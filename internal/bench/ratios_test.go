@@ -20,7 +20,7 @@ func TestRatios(t *testing.T) {
 	}{
 		{"plan", planning}, {"machine", processing}, {"month", aMonth}, {"journal", journaling}, {"codec", encoding}, {"codec with texts", encodingTexts},
 		{"versions", versions}, {"hash", hashing}, {"fleet", assessing}, {"loading feeds", loading}, {"serving feeds", serving},
-		{"gate", judging}, {"decision", deciding}, {"decisions of a fleet", decidingFleet},
+		{"gate", judging}, {"openings", openingNext}, {"openings of a fleet", openingFleet}, {"layers", layering}, {"decision", deciding}, {"decisions of a fleet", decidingFleet},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := row.build(t)
