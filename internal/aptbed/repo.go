@@ -20,6 +20,7 @@ type Repo struct {
 
 	gpg      string
 	packages map[string][]Package // by suite
+	times    int                  // how often it was published
 }
 
 // Programs are what a bed needs. Missing tells which of them are not there.
@@ -134,5 +135,21 @@ func (r *Repo) Publish(ctx context.Context, suite, arch string, until time.Time)
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(filepath.Join(dir, name), []byte(index.String()), 0o644), os.WriteFile(filepath.Join(dir, "InRelease"), signed, 0o644))
+	// apt asks for what is newer than what it has, to the second.
+	r.times++
+	at := time.Now().Add(time.Duration(2*r.times) * time.Second)
+	inRelease := filepath.Join(dir, "InRelease")
+	return errors.Join(os.WriteFile(filepath.Join(dir, name), []byte(index.String()), 0o644), os.WriteFile(inRelease, signed, 0o644), os.Chtimes(inRelease, at, at))
+}
+
+// Copy copies the archive into dir, which must not exist. The copy is signed with the same key, until r is closed.
+func (r *Repo) Copy(dir string) (*Repo, error) {
+	if err := os.CopyFS(dir, os.DirFS(r.Dir)); err != nil {
+		return nil, err
+	}
+	c := &Repo{Dir: dir, Key: r.Key, gpg: r.gpg, times: r.times, packages: make(map[string][]Package)}
+	for suite, packages := range r.packages {
+		c.packages[suite] = slices.Clone(packages)
+	}
+	return c, nil
 }

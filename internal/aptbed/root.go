@@ -50,12 +50,8 @@ func NewRoot(dir, arch string, r *Repo, uri string, suites ...string) (*Root, er
 			return nil, err
 		}
 	}
-	var sources strings.Builder
-	for _, suite := range suites {
-		fmt.Fprintf(&sources, "deb [signed-by=%s] %s %s main\n", r.Key, uri, suite)
-	}
 	files := map[string]string{
-		"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/arch": arch + "\n", "etc/apt/sources.list": sources.String(),
+		"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/arch": arch + "\n", "etc/apt/sources.list": sources(r.Key, uri, suites),
 		"etc/os-release":                                   "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
 		"proc/sys/kernel/random/boot_id":                   "boot-1\n",
 		"usr/share/update-notifier/notify-reboot-required": "",
@@ -70,6 +66,21 @@ func NewRoot(dir, arch string, r *Repo, uri string, suites ...string) (*Root, er
 	return d, d.reach()
 }
 
+func sources(key, uri string, suites []string) string {
+	var lines strings.Builder
+	for _, suite := range suites {
+		fmt.Fprintf(&lines, "deb [signed-by=%s] %s %s main\n", key, uri, suite)
+	}
+	return lines.String()
+}
+
+// Move makes the device take packages from somewhere else, signed by the key in a file. What it has fetched of the indices is gone.
+func (d *Root) Move(key, uri string, suites ...string) error {
+	lists := filepath.Join(d.Dir, "var/lib/apt/lists")
+	return errors.Join(os.RemoveAll(lists), os.MkdirAll(filepath.Join(lists, "partial"), 0o755),
+		os.WriteFile(filepath.Join(d.Dir, "etc/apt/sources.list"), []byte(sources(key, uri, suites)), 0o644))
+}
+
 // reach makes the transport. The options that make apt and dpkg work in the folder are those of package root; here, they do
 // so without the rights of root and without waiting for disks, and nothing of this machine's own configuration counts.
 func (d *Root) reach() error {
@@ -80,8 +91,14 @@ func (d *Root) reach() error {
 	}
 	options["dpkg"] = append(slices.Clone(options["dpkg"]), "--force-not-root", "--force-unsafe-io", "--force-bad-path", "--log="+d.Dir+"/var/log/dpkg.log")
 	options["sh"] = nil
+	// The file named by APT_CONFIG is read before the folder that it names; options on the command line come after.
+	conf := filepath.Join(d.Dir, "apt.conf")
+	if err := os.WriteFile(conf, []byte(fmt.Sprintf("Dir %q;\nDir::Etc::parts %q;\nDir::Cache::pkgcache \"\";\nDir::Cache::srcpkgcache \"\";\n",
+		d.Dir+"/", d.Dir+"/etc/apt/apt.conf.d")), 0o644); err != nil {
+		return err
+	}
 	machine := local.New(local.Config{})
-	inside, err := root.New(root.Config{Dir: d.Dir, On: machine, Options: options, Env: []string{"APT_CONFIG=/dev/null", "DPKG_ROOT=" + d.Dir}})
+	inside, err := root.New(root.Config{Dir: d.Dir, On: machine, Options: options, Env: []string{"APT_CONFIG=" + conf, "DPKG_ROOT=" + d.Dir}})
 	if err != nil {
 		return err
 	}

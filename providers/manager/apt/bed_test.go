@@ -4,8 +4,11 @@ package apt_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,11 +29,14 @@ const stable, security = "stable", "stable-security"
 
 // A bench is an archive, a device, and a fleet of that one device.
 type bench struct {
+	dir   string
 	repo  *aptbed.Repo
 	root  *aptbed.Root
 	fleet *apt.Fleet
 	via   func(transport.Transport) transport.Transport // nil for the device's own
 	seq   atomic.Uint32
+
+	server *httptest.Server // of its archive, if it has one of its own
 }
 
 // packages are what the archive has. The suite stable has the versions 1.0.
@@ -40,7 +46,7 @@ func packages() map[string][]aptbed.Package {
 		stable: {
 			{Name: "hello", Version: "1.0"}, {Name: "kernelish", Version: "1.0"}, {Name: "badpost", Version: "1.0"}, {Name: "slow", Version: "1.0"},
 			{Name: "needs", Version: "1.0"}, {Name: "conf", Version: "1.0", Conffile: "/etc/conf.conf"}, {Name: "rival", Version: "1.0"}, {Name: "withdrawn", Version: "1.0"},
-			{Name: "library", Version: "1.0"}, {Name: "killed", Version: "1.0"},
+			{Name: "killed", Version: "1.0"}, {Name: "big", Version: "1.0"}, {Name: "prerm", Version: "1.0", Prerm: `exit 4`},
 		},
 		security: {
 			{Name: "hello", Version: "1.1"}, {Name: "hello", Version: "2.0", Postinst: `if [ -e $DPKG_ROOT/break ]; then echo x >>$DPKG_ROOT/usr/share/hello/version; fi
@@ -50,6 +56,7 @@ if [ -e $DPKG_ROOT/fail ]; then echo "E: No space left on device" >&2; exit 7; f
 			{Name: "needs", Version: "2.0", Depends: "no-such-package (>= 9)"}, {Name: "conf", Version: "2.0", Conffile: "/etc/conf.conf"},
 			{Name: "needs", Version: "2.1", Depends: "fresh"}, {Name: "fresh", Version: "1.0"},
 			{Name: "hello", Version: "3.0", Conflicts: "rival"}, {Name: "withdrawn", Version: "2.0"},
+			{Name: "big", Version: "2.0", Size: 6 << 20}, {Name: "prerm", Version: "2.0", Prerm: `exit 5`}, {Name: "killed", Version: "3.0", Postinst: `kill -9 $PPID; sleep 1`},
 			{Name: "killed", Version: "2.0", Postinst: `if [ ! -e $DPKG_ROOT/once ]; then touch $DPKG_ROOT/once; kill -9 $PPID; fi`},
 		},
 	}
@@ -57,7 +64,7 @@ if [ -e $DPKG_ROOT/fail ]; then echo "E: No space left on device" >&2; exit 7; f
 
 // installed are what a device has at first.
 func installed() []string {
-	return []string{"hello=1.0", "kernelish=1.0", "badpost=1.0", "slow=1.0", "needs=1.0", "conf=1.0", "rival=1.0", "withdrawn=1.0", "killed=1.0"}
+	return []string{"hello=1.0", "kernelish=1.0", "badpost=1.0", "slow=1.0", "needs=1.0", "conf=1.0", "rival=1.0", "withdrawn=1.0", "killed=1.0", "big=1.0", "prerm=1.0"}
 }
 
 // archive makes an archive below dir.
@@ -81,38 +88,77 @@ func archive(ctx context.Context, dir string) (*aptbed.Repo, string, error) {
 	return repo, arch, nil
 }
 
-// newBench makes an archive and a device that has got its packages from it. uri is "" for the folder of the archive.
-func newBench(t *testing.T, uri string, change func(*apt.Config)) *bench {
+// firstBench is an archive and a device that has its packages: the tests work on copies.
+var firstBench = sync.OnceValues(func() (*bench, error) {
+	ctx := context.Background()
+	dir, err := aptbed.Scratch("apt")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{dir: dir}
+	var arch string
+	if b.repo, arch, err = archive(ctx, dir); err != nil {
+		return b, err
+	}
+	if b.root, err = aptbed.NewRoot(filepath.Join(dir, "root"), arch, b.repo, "file:"+b.repo.Dir, stable, security); err != nil {
+		return b, err
+	}
+	if _, err := b.root.Run(ctx, "apt-get", "-qq", "update"); err != nil {
+		return b, err
+	}
+	_, err = b.root.Run(ctx, append([]string{"apt-get", "-qq", "-y", "install"}, installed()...)...)
+	return b, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if len(aptbed.Missing()) == 0 {
+		if b, _ := firstBench(); b != nil {
+			if b.repo != nil {
+				_ = b.repo.Close()
+			}
+			_ = os.RemoveAll(b.dir)
+		}
+	}
+	os.Exit(code)
+}
+
+// scratch returns a new folder.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := aptbed.Scratch("apt")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// filled is a bench whose device has its packages. Its archive is that of all tests, and not to be changed.
+func filled(t *testing.T, change func(*apt.Config)) *bench {
 	t.Helper()
 	for _, name := range aptbed.Programs() {
 		need.Tool(t, name)
 	}
-	dir := t.TempDir()
-	repo, arch, err := archive(t.Context(), dir)
+	first, err := firstBench()
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, repo.Close()) })
-	if uri == "" {
-		uri = "file:" + repo.Dir
-	}
-	root, err := aptbed.NewRoot(filepath.Join(dir, "root"), arch, repo, uri, stable, security)
+	b := &bench{dir: scratch(t), repo: first.repo}
+	b.root, err = first.root.Copy(filepath.Join(b.dir, "root"))
 	require.NoError(t, err)
-	b := &bench{repo: repo, root: root}
 	b.fleet = newFleet(t, b, change)
 	return b
 }
 
-// filled is a bench whose device has its packages.
-func filled(t *testing.T, change func(*apt.Config)) *bench {
+// served is a bench with an archive of its own, behind a web server.
+func served(t *testing.T) (b *bench, server *httptest.Server) {
 	t.Helper()
-	b := newBench(t, "", change)
-	b.fill(t)
-	return b
-}
-
-func (b *bench) fill(t *testing.T) {
-	t.Helper()
+	b = filled(t, nil)
+	repo, err := b.repo.Copy(filepath.Join(b.dir, "repo"))
+	require.NoError(t, err)
+	b.repo = repo
+	server = httptest.NewServer(http.FileServer(http.Dir(repo.Dir)))
+	t.Cleanup(server.Close)
+	require.NoError(t, b.root.Move(repo.Key, server.URL, stable, security))
 	b.run(t, "apt-get", "-qq", "update")
-	b.run(t, append([]string{"apt-get", "-qq", "-y", "install"}, installed()...)...)
+	return b, server
 }
 
 func newFleet(t *testing.T, b *bench, change func(*apt.Config)) *apt.Fleet {
@@ -176,4 +222,16 @@ func (b *bench) deploy(t *testing.T, patches ...rollout.Pinned) rollout.Report {
 	require.NoError(t, err)
 	require.True(t, r.Phase.Last(), "%+v", r)
 	return r
+}
+
+// without is a device that lacks a program.
+func without(program string) func(transport.Transport) transport.Transport {
+	return func(to transport.Transport) transport.Transport {
+		return transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
+			if c.Argv[0] == program {
+				return transport.Result{Ended: true, Code: 127, Stderr: []byte(program + ": not found\n")}, nil
+			}
+			return to.Run(ctx, c)
+		})
+	}
 }

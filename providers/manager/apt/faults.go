@@ -50,6 +50,8 @@ func signs() []sign {
 		{words: "Held packages were changed", class: patch.ErrNeedsUser},
 		{words: "dpkg was interrupted", class: patch.ErrCorrupt},
 		{words: "killed by signal", class: patch.ErrCorrupt},
+		{words: "dpkg exited unexpectedly", class: patch.ErrCorrupt},
+		{words: "dpkg received", class: patch.ErrCorrupt},
 		{words: "needs to be reinstalled, but", class: patch.ErrCorrupt},
 		{words: "very bad inconsistent state", class: patch.ErrCorrupt},
 		{words: "apt --fix-broken install", class: patch.ErrCorrupt},

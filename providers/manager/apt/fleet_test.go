@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +23,6 @@ import (
 
 // The suite runs over real apt and dpkg.
 func TestFleetKeepsThePromises(t *testing.T) {
-	first := filled(t, nil)
 	benches := make(map[rollout.Deployer]*bench)
 	of := func(d rollout.Deployer) *bench { return benches[d] }
 	look := func(t *testing.T, d rollout.Deployer) inventory.Scan {
@@ -44,10 +42,7 @@ func TestFleetKeepsThePromises(t *testing.T) {
 				Rollout: rollout.Key{Tenant: "acme", ID: "conformance"}, Device: "ada",
 				Content: content(pinned("hello", "2.0")), Stack: content(pinned("hello", "1.1"), pinned("hello", "2.0")),
 				New: func(t *testing.T) rollout.Deployer {
-					root, err := first.root.Copy(filepath.Join(t.TempDir(), "root"))
-					require.NoError(t, err)
-					b := &bench{repo: first.repo, root: root}
-					b.fleet = newFleet(t, b, func(c *apt.Config) { c.Wait, c.Lock = wait, time.Minute })
+					b := filled(t, func(c *apt.Config) { c.Wait, c.Lock = wait, time.Minute })
 					benches[b.fleet] = b
 					return b.fleet
 				},
@@ -126,14 +121,14 @@ func TestPackagesThatWereInstalledForOthersStaySo(t *testing.T) {
 // A version that was replaced is made anew of its files where nobody offers it any more, and goes back with what its owner
 // has changed.
 func TestRollbackWithoutAnArchive(t *testing.T) {
-	b := filled(t, nil)
+	b, server := served(t)
 	b.write(t, "etc/conf.conf", "setting = mine\n")
 	require.NoError(t, b.repo.Withdraw(stable, "conf", "1.0"))
 	require.NoError(t, b.repo.Publish(t.Context(), stable, b.root.Arch, time.Time{}))
 	require.NoError(t, b.fleet.Refresh(t.Context(), "acme", "ada"))
 	r := b.deploy(t, pinned("conf", "2.0"))
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	require.NoError(t, os.RemoveAll(b.repo.Dir))
+	server.Close()
 	r, err := b.fleet.Rollback(t.Context(), b.task(rollout.OpRollback, content(pinned("conf", "2.0"))))
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)

@@ -49,6 +49,7 @@ type sight struct {
 	native  string          // its architecture, "" if no package tells
 	damaged []*DamagedError // packages that are neither installed nor gone
 	wrong   error           // why the scan is not complete
+	unsure  error           // why there may be packages that are in neither list
 }
 
 // look looks at the device.
@@ -124,8 +125,12 @@ func (m *machine) sight(e evidence, files map[string][]byte) (*sight, error) {
 			var damaged *DamagedError
 			if errors.As(err, &damaged) {
 				s.damaged = append(s.damaged, damaged)
+			} else if s.unsure == nil {
+				s.unsure = err
 			}
 		}
+	} else {
+		s.unsure = s.wrong
 	}
 	for _, name := range []string{"dpkg", "libc6"} {
 		for i := range software {
@@ -185,6 +190,14 @@ func (s *sight) states(k *patch.Package) []state {
 		}
 	}
 	return found
+}
+
+// known returns an error if k may be on the device although it is not seen: parts of dpkg's database could not be read.
+func (s *sight) known(k *patch.Package) error {
+	if s.unsure != nil && len(s.states(k)) == 0 {
+		return fmt.Errorf("apt: whether %s is installed is not known: %w: %w", k.Name, s.unsure, patch.ErrCorrupt)
+	}
+	return nil
 }
 
 // A change is one package that is to have another version.
@@ -252,6 +265,9 @@ func (s *sight) changes(c rollout.Content) ([]change, error) {
 	for i := range c.Patches {
 		for j := range c.Patches[i].Packages {
 			k := &c.Patches[i].Packages[j]
+			if err := s.known(k); err != nil {
+				return nil, err
+			}
 			for _, p := range s.states(k) {
 				order, err := version.Compare(p.version, k.Fixed)
 				switch {

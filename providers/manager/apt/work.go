@@ -76,27 +76,57 @@ func (m *machine) sound(ctx context.Context) (s, before *sight, err error) {
 // repair ends what dpkg was interrupted in. What cannot be mended is seen by whoever looks afterwards.
 func (m *machine) repair(ctx context.Context) error {
 	res, err := m.Run(ctx, transport.Command{Argv: []string{"dpkg", "--force-confdef", "--force-confold", "--status-fd", "1", "--configure", "-a"}})
-	if err != nil {
-		return wrap("repair", err)
+	if err == nil {
+		if said := Classify(res); patch.FaultOf(said) == patch.Busy || patch.FaultOf(said) == patch.DiskFull {
+			err = said
+		}
 	}
-	if err := Classify(res); patch.FaultOf(err) == patch.Busy || patch.FaultOf(err) == patch.DiskFull {
-		return wrap("repair", err)
+	var s *sight
+	if err == nil {
+		s, err = m.look(ctx)
 	}
-	s, err := m.look(ctx)
-	if err != nil || s.wrong == nil && m.ready(ctx) == nil {
-		return err
+	if err == nil && m.again(ctx, s) {
+		s, err = m.look(ctx)
 	}
-	// What is missing may be installed; what is there is not to go.
+	if err == nil && (s.wrong != nil || m.ready(ctx) != nil) {
+		err = m.complete(ctx)
+		// Where a script does not come to its end, what dpkg has written beside its database is still taken into that.
+		if _, folded := m.Run(ctx, transport.Command{Argv: []string{"dpkg", "--set-selections"}}); err == nil {
+			err = folded
+		}
+	}
+	return wrap("repair", err)
+}
+
+// again unpacks packages again that dpkg was interrupted in unpacking, which apt does not, in the version that dpkg has written
+// down. It says whether there were any. Those whose file is nowhere stay as they are.
+func (m *machine) again(ctx context.Context, s *sight) bool {
+	var files []string
+	for _, d := range s.damaged {
+		unpack := strings.HasSuffix(d.State, "half-installed") || strings.HasPrefix(d.State, "reinst-required")
+		if unpack && m.keep(ctx, change{name: d.Name, arch: d.Arch, from: d.Version, to: d.Version, damaged: true}) == nil {
+			files = append(files, m.kept()+"/"+file(d.Name, d.Version, d.Arch))
+		}
+	}
+	if len(files) == 0 {
+		return false
+	}
+	_, err := m.run(ctx, transport.Command{Argv: append([]string{"dpkg", "--force-confdef", "--force-confold", "--status-fd", "1", "--install", "--"}, files...)})
+	return err == nil || !unseen(err)
+}
+
+// complete installs what is missing of what others depend on. What is there is not to go.
+func (m *machine) complete(ctx context.Context) error {
 	fix := []string{"-f", "--no-remove", "-oAPT::Status-Fd=1"}
-	res, err = m.Run(ctx, m.apt("install", append([]string{"-s"}, fix...)))
+	res, err := m.Run(ctx, m.apt("install", append([]string{"-s"}, fix...)))
 	if err != nil || !res.OK() {
-		return wrap("repair", err)
+		return err
 	}
 	if moves, err := readMoves(res.Stdout); err != nil || slices.ContainsFunc(moves, func(v move) bool { return v.remove }) {
 		return err
 	}
 	_, err = m.Run(ctx, m.apt("install", fix))
-	return wrap("repair", err)
+	return err
 }
 
 // install brings the content of t to the device, or leaves what is there.
@@ -236,10 +266,13 @@ func (s *sight) at(changes []change) bool {
 	return true
 }
 
-// back returns what has to be put back so that changes are undone.
+// back returns what has to be put back so that changes are undone. What was damaged before cannot be.
 func (s *sight) back(changes []change) []change {
 	var back []change
 	for _, c := range changes {
+		if c.damaged {
+			continue
+		}
 		now := s.find(c.name, c.arch)
 		if now == nil {
 			now = s.find(c.name, "all")
@@ -300,6 +333,9 @@ func (m *machine) undo(ctx context.Context, s *sight, c rollout.Content) ([]chan
 	for i := range c.Patches {
 		for j := range c.Patches[i].Packages {
 			k := &c.Patches[i].Packages[j]
+			if err := s.known(k); err != nil {
+				return nil, err
+			}
 			for _, p := range s.states(k) {
 				id := p.name + ":" + p.arch
 				if of[id] == nil {
@@ -489,6 +525,9 @@ func (m *machine) verify(ctx context.Context, t rollout.Task) (rollout.Report, e
 		found := 0
 		for j := range p.Packages {
 			k := &p.Packages[j]
+			if err := s.known(k); err != nil {
+				return rollout.Report{}, err
+			}
 			for _, st := range s.states(k) {
 				found++
 				there := !newer(k.Fixed.Text, st.version.Text)
