@@ -101,6 +101,7 @@ func settings() []setting {
 		{path: "fit.work", order: func(l *Layer) int64 { return int64(l.Policy.Fit.Work) }},
 		{path: "fit.reboot", order: func(l *Layer) int64 { return int64(l.Policy.Fit.Reboot) }},
 		{path: "missed"},
+		{path: "salt"},
 		{path: "need"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit

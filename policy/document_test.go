@@ -106,6 +106,7 @@ func fleet() Policy {
 		},
 		Fit:       Fit{Work: hour, Reboot: 20 * minute},
 		Missed:    MissedRuns,
+		Salt:      "2026",
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,

@@ -16,6 +16,7 @@ type Policy struct {
 	Fit       Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`              // how much of an opening must be left
 	Missed    Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`       // what becomes of a device that was away while its window was open
 	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
+	Salt      string   `json:"salt,omitempty" yaml:"salt,omitempty"`           // the same in several rollouts makes the same devices their canaries; "" makes it others in each
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`

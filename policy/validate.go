@@ -33,6 +33,9 @@ func (p *Policy) faults() []*FieldError {
 	c.fit(p)
 	c.enum("missed", p.Missed)
 	c.need("need", &p.Need, true)
+	if p.Salt != "" {
+		c.name("salt", p.Salt)
+	}
 	c.count("maxActive", p.MaxActive)
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)

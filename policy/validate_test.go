@@ -44,6 +44,7 @@ func TestValidateNamesTheField(t *testing.T) {
 			`policy: rings: their shares come to 100.01%, more than 100%`: func(p *Policy) { p.Rings[1].Share = 10001 },
 		`policy: rings[1].share: -0.01% is negative`:                                                                                                   func(p *Policy) { p.Rings[1].Share = -1 },
 		`policy: rings[1].minDevices: -1 is negative`:                                                                                                  func(p *Policy) { p.Rings[1].MinDevices = -1 },
+		`policy: salt: "x " begins or ends with a blank`:                                                                                               func(p *Policy) { p.Salt = "x " },
 		`policy: rings[1].maxActive: -1 is negative`:                                                                                                   func(p *Policy) { p.Rings[1].MaxActive = -1 },
 		`policy: rings[1].windows[0].zone: "x": unknown time zone`:                                                                                     func(p *Policy) { p.Rings[1].Windows[0].Zone = "x" },
 		`policy: rings[0].gate.denominator: denominator 9 has no name`:                                                                                 func(p *Policy) { p.Rings[0].Gate.Denominator = 9 },

@@ -27,7 +27,7 @@ type PlanInput struct {
 	Policy   policy.Policy
 	By       string          // who asks for the rollout; the same person cannot approve it
 	At       time.Time       // when the plan is made
-	Salt     string          // mixed into the order of the devices; "" means the rollout's ID, so that each rollout has other canaries
+	Salt     string          // mixed into the order of the devices; "" means the policy's, or if it has none the rollout's ID, so that each rollout has other canaries
 	Contents []Content       // the distinct sets of patches
 	Approval []bool          // by content: a rule of the policy wants leave for it; nil for none
 	Needs    [][]policy.Need // by content that wants leave: whose; nil, or an empty list, for any one person's
@@ -98,10 +98,7 @@ func NewPlan(in PlanInput) (Plan, error) {
 	if err := in.check(); err != nil {
 		return Plan{}, fmt.Errorf("rollout: plan %s: %w", in.Key, err)
 	}
-	salt := in.Salt
-	if salt == "" {
-		salt = string(in.ID)
-	}
+	salt := cmp.Or(in.Salt, in.Policy.Salt, string(in.ID))
 	order, mask, err := in.order(salt)
 	if err != nil {
 		return Plan{}, fmt.Errorf("rollout: plan %s: %w", in.Key, err)

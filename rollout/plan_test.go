@@ -209,6 +209,15 @@ func TestAnotherSaltMakesOthersTheCanaries(t *testing.T) {
 		}
 	}
 	require.Less(t, both, 30, "a tenth of a tenth is ten")
+	in.Policy.Salt = "2026"
+	in.ID = "q1"
+	march, err := NewPlan(in)
+	require.NoError(t, err)
+	in.ID = "q2"
+	april, err := NewPlan(in)
+	require.NoError(t, err)
+	require.Equal(t, march.Devices, april.Devices, "the policy says that it is to be the same devices each time")
+	require.NotEqual(t, first.Devices, march.Devices)
 	in.Salt = "q1"
 	sticky, err := NewPlan(in)
 	require.NoError(t, err)

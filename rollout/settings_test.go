@@ -122,6 +122,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	noon := calendar.DateOf(2026, time.March, 2).At(12 * 3600)
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
+		"Salt":      {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
 
