@@ -91,7 +91,7 @@ func fleet() Policy {
 				Need: Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true,
 					Bypass: Bypass{Windows: true, Freezes: true}},
 				Windows: []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}}},
-			{Name: "wave", Size: 20},
+			{Name: "wave", Size: 20, Ramp: 3},
 			{Name: "broad", Rest: true, Gate: Gate{Manual: true}},
 		},
 		Windows: []Window{

@@ -60,6 +60,13 @@ type Match struct {
 // A Ring is a step of a rollout. Exactly one of Devices, Size, Share and Rest says who belongs to it. Rings with Devices are
 // filled first, in their order, then those with Size; what remains is divided among the rings with Share, and Rest takes what
 // is left.
+//
+// With Ramp, a device takes a place from when it is begun until its success has been verified, or it turns out that there is
+// nothing to do; one that failed, or waits to be tried again, keeps its place. There are Ramp places; when as many devices are well as
+// there are places, these are doubled, and so on: with 5, there are 10 places after 5 successes, 20 after 15, 40 after 35. So a
+// patch that breaks every device touches no more than Ramp of them. A device that is unreachable has no place, and takes one
+// when it is back. MaxActive holds as well. A ring all of whose places are taken by devices that failed is held, and a
+// promotion lifts the ramp.
 type Ring struct {
 	Name       string             `json:"name" yaml:"name"`
 	Devices    inventory.Selector `json:"devices,omitzero" yaml:"devices,omitempty"`
@@ -70,6 +77,7 @@ type Ring struct {
 	Approval   bool               `json:"approval,omitempty" yaml:"approval,omitempty"`     // ask before the ring opens
 	Need       Need               `json:"need,omitzero" yaml:"need,omitempty"`              // whose leave it takes; a ring that has it asks, with or without Approval
 	MaxActive  int                `json:"maxActive,omitempty" yaml:"maxActive,omitempty"`   // devices worked on at once; 0 means no limit of its own
+	Ramp       int                `json:"ramp,omitempty" yaml:"ramp,omitempty"`             // so many devices are begun at first, twice as many once these are well, and so on; 0 means no ramp
 	Windows    []Window           `json:"windows,omitempty" yaml:"windows,omitempty"`       // instead of the policy's
 	Gate       Gate               `json:"gate,omitzero" yaml:"gate,omitempty"`
 }

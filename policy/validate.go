@@ -233,6 +233,10 @@ func (c *checker) ring(path string, r *Ring) {
 		c.fault(join(path, "minDevices"), "only a ring with a share has it")
 	}
 	c.count(join(path, "maxActive"), r.MaxActive)
+	c.count(join(path, "ramp"), r.Ramp)
+	if r.MaxActive > 0 && r.Ramp >= r.MaxActive {
+		c.fault(join(path, "ramp"), "it begins with %d devices, and no more than maxActive, %d, are worked on at once", r.Ramp, r.MaxActive)
+	}
 	c.windows(join(path, "windows"), r.Windows)
 	c.gate(join(path, "gate"), r.Gate)
 }

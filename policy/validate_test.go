@@ -45,6 +45,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: rings[1].share: -0.01% is negative`:                                                                                                   func(p *Policy) { p.Rings[1].Share = -1 },
 		`policy: rings[1].minDevices: -1 is negative`:                                                                                                  func(p *Policy) { p.Rings[1].MinDevices = -1 },
 		`policy: salt: "x " begins or ends with a blank`:                                                                                               func(p *Policy) { p.Salt = "x " },
+		`policy: rings[1].ramp: -1 is negative`:                                                                                                        func(p *Policy) { p.Rings[1].Ramp = -1 },
+		`policy: rings[1].ramp: it begins with 10 devices, and no more than maxActive, 10, are worked on at once`:                                      func(p *Policy) { p.Rings[1].Ramp = 10 },
 		`policy: rings[1].maxActive: -1 is negative`:                                                                                                   func(p *Policy) { p.Rings[1].MaxActive = -1 },
 		`policy: rings[1].windows[0].zone: "x": unknown time zone`:                                                                                     func(p *Policy) { p.Rings[1].Windows[0].Zone = "x" },
 		`policy: rings[0].gate.denominator: denominator 9 has no name`:                                                                                 func(p *Policy) { p.Rings[0].Gate.Denominator = 9 },

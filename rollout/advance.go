@@ -13,6 +13,7 @@ const (
 	heldInconclusive = "inconclusive"
 	heldManual       = "manual"
 	heldTimeout      = "timeout"
+	heldRamp         = "ramp"
 )
 
 // Why a gate fails, other than by its thresholds and its time; and why a rollout is halted without it.
@@ -134,6 +135,10 @@ func (m *Machine) judge(r int) bool {
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
 			return true
+		case m.stage == StageActive && ring.rampStuck(c):
+			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldRamp})
+			m.emit(RingHeld{Ring: r, Code: heldRamp})
+			return true
 		}
 	case ringSoaking:
 		switch {
@@ -144,7 +149,7 @@ func (m *Machine) judge(r int) bool {
 			return m.passed(r, c)
 		}
 	case ringStuck:
-		if ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good {
+		if ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}
@@ -342,6 +347,9 @@ func (m *Machine) Next() (time.Time, bool) {
 		}
 		if ring.state != ringPassed && ring.deadline > m.now { // one that is past has been looked at
 			sooner(ring.deadline)
+		}
+		if ring.held == heldRamp {
+			continue // no window lets anything begin
 		}
 		for i := ring.groups[0]; i < ring.groups[1]; i++ {
 			g := &m.groups[i]

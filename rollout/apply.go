@@ -257,6 +257,7 @@ func (m *Machine) applyIssued(e Issued) {
 			if first {
 				m.begun(d)
 			}
+			m.place(d)
 			dev.attempts++
 		} else if dev.tries < 255 {
 			dev.tries++
@@ -359,6 +360,9 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if e.Op == OpInstall && e.Fault != patch.Busy && e.Fault != patch.NoFault {
 			dev.flags |= unsure
 		}
+		if e.Op == OpInstall && e.Fault == patch.Unreachable {
+			m.unplace(d) // nothing was begun there
+		}
 		switch e.Fault {
 		case patch.Busy:
 			if dev.busy < 255 {
@@ -414,6 +418,11 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		dev.flags &^= owes | stopped | picked
 		if e.Owes {
 			dev.flags |= owes
+		}
+		if e.Outcome.bad() {
+			m.place(d) // one that was well before is so no more
+		} else {
+			m.unplace(d)
 		}
 		m.rings[dev.ring].counts[e.Outcome]++
 		m.unsettled--
@@ -492,7 +501,7 @@ type Status struct {
 type RingStatus struct {
 	Name     string          `json:"name"`
 	State    string          `json:"state"`
-	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout"
+	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp"
 	Gate     GateResult      `json:"gate"`
 	Counts   Counts          `json:"counts"`
 	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none

@@ -79,7 +79,7 @@ type RingUnsettled struct{ Ring int }
 // RingHeld says that a ring cannot get any further by itself: a person has to promote it, roll it back, or cancel.
 type RingHeld struct {
 	Ring int
-	Code string // "inconclusive", "manual", "timeout"
+	Code string // "inconclusive", "manual", "timeout", "ramp"
 }
 
 // Judged is the result of a gate, with its evidence. It is written when the result changes. Pass closes the ring.

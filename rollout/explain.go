@@ -75,6 +75,9 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if ring := &m.rings[r]; ring.limit > 0 && ring.active >= ring.limit {
 		x.Reasons = append(x.Reasons, message("wait-limit", "active", strconv.Itoa(ring.active), "limit", strconv.Itoa(ring.limit), "ring", x.Ring))
 	}
+	if ring := &m.rings[r]; ring.state.opened() && m.climbing(ring, int32(i), 0) {
+		x.Reasons = append(x.Reasons, message("wait-ramp", "placed", strconv.Itoa(ring.placed), "places", strconv.Itoa(ring.places()), "ring", x.Ring))
+	}
 	if len(x.Reasons) == 0 {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}

@@ -123,6 +123,7 @@ const (
 	urgent                    // comes before the others of its ring
 	overdue                   // had no outcome in the time that its gate's evidence leaves it
 	counted                   // stands among the settled ones of its ring's evidence
+	placed                    // has a place in the ramp of its ring
 )
 
 // aux holds what few devices have.
@@ -135,6 +136,8 @@ type ring struct {
 	counts   [numOutcomes]int32
 	active   int
 	lapsed   int // unsettled and gone
+	ramp     int // places at first; 0 for no ramp
+	placed   int // with a ramp: devices that have a place
 	asked    int // requests so far
 	request  policy.Request
 	refusals []string          // the decisions that were refused, so that each is written down once
@@ -228,6 +231,7 @@ func NewMachine(p Plan) (*Machine, error) {
 		if m.rings[r].weighing, err = newWeighing(m.rings[r].gate.Evidence); err != nil {
 			return nil, fmt.Errorf("rollout: plan %s: ring %s: %w", p.Key, planned.Name, err)
 		}
+		m.rings[r].ramp = planned.Ramp
 		windows, schedules := planned.Windows, make(map[slot]policy.Schedule)
 		if len(windows) == 0 {
 			windows, schedules = p.Policy.Windows, shared

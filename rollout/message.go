@@ -145,6 +145,8 @@ func english(code string) (string, bool) {
 		return "unreachable since {since}", true
 	case "wait-limit":
 		return "{active} of {limit} devices are being worked on[ in ring {ring}]", true
+	case "wait-ramp":
+		return "{placed} of {places} places in ring {ring} are taken: there are more once devices are well", true
 	case "wait-held":
 		return "ring {ring} is held: {code}", true
 	case "wait-soaking":

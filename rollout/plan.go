@@ -403,6 +403,9 @@ func (p *Plan) rings(counts []int) {
 			planned.Merged = append(planned.Merged, empty.Name)
 			planned.Gate = planned.Gate.Stricter(empty.Gate)
 			planned.wants(empty)
+			if empty.Ramp > 0 && (planned.Ramp == 0 || empty.Ramp < planned.Ramp) {
+				planned.Ramp = empty.Ramp
+			}
 			if empty.MaxActive > 0 && (planned.MaxActive == 0 || empty.MaxActive < planned.MaxActive) {
 				planned.MaxActive = empty.MaxActive
 			}

@@ -148,7 +148,7 @@ func TestRingsBySizeHaveExactlyAsMany(t *testing.T) {
 }
 
 func TestAnEmptyRingMergesForwardAndKeepsTheStricterGate(t *testing.T) {
-	canary := policy.Ring{Name: "it", Devices: inventory.MustSelector("dept=it"), Approval: true, MaxActive: 3,
+	canary := policy.Ring{Name: "it", Devices: inventory.MustSelector("dept=it"), Approval: true, MaxActive: 3, Ramp: 2,
 		Gate: policy.Gate{Soak: policy.Duration(48 * time.Hour)}}
 	broad := policy.Ring{Name: "broad", Rest: true, MaxActive: 50, Gate: policy.Gate{MaxFailed: 1000, Soak: policy.Duration(time.Hour)}}
 	p, err := NewPlan(input(10, canary, broad))
@@ -158,6 +158,7 @@ func TestAnEmptyRingMergesForwardAndKeepsTheStricterGate(t *testing.T) {
 	require.Equal(t, []string{"it"}, r.Merged)
 	require.True(t, r.Approval)
 	require.Equal(t, 3, r.MaxActive)
+	require.Equal(t, 2, r.Ramp)
 	require.Equal(t, policy.Duration(48*time.Hour), r.Gate.Soak)
 	require.Zero(t, r.Gate.MaxFailed)
 }

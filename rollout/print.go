@@ -64,6 +64,9 @@ func (p *Plan) DescribeRing(r int) string {
 	if ring.MaxActive > 0 {
 		fmt.Fprintf(&b, ", %d at once", ring.MaxActive)
 	}
+	if ring.Ramp > 0 {
+		fmt.Fprintf(&b, ", from %d at first", ring.Ramp)
+	}
 	windows := ring.Windows
 	if len(windows) == 0 {
 		windows = p.Policy.Windows

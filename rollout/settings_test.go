@@ -148,6 +148,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Ring.Approval":   {change: func(p *policy.Policy) { p.Rings[0].Approval = true }, want: "asks leave"},
 		"Ring.Need":       {change: func(p *policy.Policy) { p.Rings[1].Need.Quorum = 2 }, want: "asks leave for 15 devices (x:p1), of 2 people"},
 		"Need":            {change: func(p *policy.Policy) { p.Need.Quorum = 1 }, want: "asks leave for 20 devices (x:p1), the whole rollout"},
+		"Ring.Ramp":       {change: func(p *policy.Policy) { p.Rings[1].Ramp = 3 }, want: "install dev-12 dev-18 dev-14"},
 		"Ring.MaxActive":  {change: func(p *policy.Policy) { p.Rings[1].MaxActive = 4 }, want: "at most 5 at once"},
 		"Ring.Windows": {change: func(p *policy.Policy) {
 			p.Rings[1].Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}

@@ -14,7 +14,7 @@ func (m *Machine) granted(devices []int32) {
 		return
 	}
 	m.bins.reset()
-	inRing := make([]int, len(m.rings))
+	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
 	total := 0
 	for _, d := range devices {
 		if d < 0 || int(d) >= len(m.dev) {
@@ -25,7 +25,7 @@ func (m *Machine) granted(devices []int32) {
 			continue
 		}
 		r := &m.rings[dev.ring]
-		if m.full(r, total, inRing[dev.ring]) {
+		if m.full(r, total, inRing[dev.ring]) || m.climbing(r, d, placing[dev.ring]) {
 			continue
 		}
 		var startBy int64
@@ -50,6 +50,9 @@ func (m *Machine) granted(devices []int32) {
 		}
 		total++
 		inRing[dev.ring]++
+		if dev.flags&placed == 0 {
+			placing[dev.ring]++
+		}
 		m.bins.add(bin{what: toIssue, op: dev.op, startBy: startBy}, d)
 		dev.flags |= picked
 	}
@@ -113,16 +116,22 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 	}
 	at := nanos(now)
 	var wanted []int32
-	inRing := make([]int, len(m.rings))
+	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
 	take := func(d int32) bool {
 		r := m.dev[d].ring
 		if m.full(&m.rings[r], len(wanted), inRing[r]) {
 			return false
 		}
+		if m.climbing(&m.rings[r], d, placing[r]) {
+			return !m.unbegun(d) // those that have their place go on
+		}
 		if free != nil && !free(d) {
 			return true
 		}
 		inRing[r]++
+		if m.dev[d].flags&placed == 0 {
+			placing[r]++
+		}
 		wanted = append(wanted, d)
 		return max == 0 || len(wanted) < max
 	}

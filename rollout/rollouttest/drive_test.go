@@ -93,6 +93,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		if r == rings-1 {
 			ring.Share, ring.Rest = 0, true
 		}
+		if ring.MaxActive == 0 {
+			ring.Ramp = pick(d, 0, 0, 1, 3)
+		}
 		if d.chance(20) {
 			ring.Windows = []policy.Window{randomWindow(d)}
 		}
