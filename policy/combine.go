@@ -97,6 +97,7 @@ func settings() []setting {
 		{path: "rules", adds: true},
 		{path: "rings"},
 		{path: "windows"},
+		{path: "download.windows"},
 		{path: "freezes", adds: true},
 		{path: "fit.work", order: func(l *Layer) int64 { return int64(l.Policy.Fit.Work) }},
 		{path: "fit.reboot", order: func(l *Layer) int64 { return int64(l.Policy.Fit.Reboot) }},

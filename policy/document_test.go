@@ -90,7 +90,8 @@ func fleet() Policy {
 			{Name: "pilot", Share: 1250, MinDevices: 5, Approval: true, MaxActive: 10, Gate: careful,
 				Need: Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true,
 					Bypass: Bypass{Windows: true, Freezes: true}},
-				Windows: []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}}},
+				Windows:  []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}},
+				Download: Download{Windows: []Window{{Start: 7 * 60, End: 8 * 60}}}},
 			{Name: "wave", Size: 20, Ramp: 3},
 			{Name: "broad", Rest: true, Gate: Gate{Manual: true}},
 		},
@@ -104,6 +105,7 @@ func fleet() Policy {
 				Except: []Match{{Exploited: true}}},
 			{Name: "close of the month", On: recurrence("FREQ=MONTHLY;BYMONTHDAY=-1"), Start: 12 * 60, For: day + 12*hour, Zone: "Europe/Berlin"},
 		},
+		Download:  Download{Windows: []Window{{Start: 12 * 60, End: 14 * 60}}},
 		Fit:       Fit{Work: hour, Reboot: 20 * minute},
 		Missed:    MissedRuns,
 		Salt:      "2026",
@@ -163,7 +165,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass"}
+			"Need.Bypass", "Policy.Download", "Ring.Download", "Download.Windows"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

@@ -12,6 +12,7 @@ type Policy struct {
 	Rules     []Rule   `json:"rules,omitempty" yaml:"rules,omitempty"`
 	Rings     []Ring   `json:"rings,omitempty" yaml:"rings,omitempty"`         // in the order in which they open
 	Windows   []Window `json:"windows,omitempty" yaml:"windows,omitempty"`     // when work may begin; none means always
+	Download  Download `json:"download,omitzero" yaml:"download,omitempty"`    // when what is to be installed is brought to devices beforehand
 	Freezes   []Freeze `json:"freezes,omitempty" yaml:"freezes,omitempty"`     // when no work begins, whatever windows say
 	Fit       Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`              // how much of an opening must be left
 	Missed    Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`       // what becomes of a device that was away while its window was open
@@ -79,6 +80,7 @@ type Ring struct {
 	MaxActive  int                `json:"maxActive,omitempty" yaml:"maxActive,omitempty"`   // devices worked on at once; 0 means no limit of its own
 	Ramp       int                `json:"ramp,omitempty" yaml:"ramp,omitempty"`             // so many devices are begun at first, twice as many once these are well, and so on; 0 means no ramp
 	Windows    []Window           `json:"windows,omitempty" yaml:"windows,omitempty"`       // instead of the policy's
+	Download   Download           `json:"download,omitzero" yaml:"download,omitempty"`      // instead of the policy's
 	Gate       Gate               `json:"gate,omitzero" yaml:"gate,omitempty"`
 }
 
@@ -120,6 +122,13 @@ type Retry struct {
 	OfflineEvery Duration `json:"offlineEvery,omitempty" yaml:"offlineEvery,omitempty"` // pause after an unreachable device that is not seen; 0 means 1h
 	Grace        Duration `json:"grace,omitempty" yaml:"grace,omitempty"`               // after which an unreachable device leaves the denominator reached; 0 means 24h
 	Timeout      Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for one task; then its device is asked what is true; 0 means 4h
+}
+
+// Download says when devices get ahead of their windows what is to be installed there. A device whose ring is open and that waits
+// for its window then downloads, once, which disrupts nobody and takes no place of those that may be worked on. What cannot be
+// downloaded ahead is left to the installation, which waits for a download that still runs, as long as Retry.Timeout. The zero Download leaves everything to it.
+type Download struct {
+	Windows []Window `json:"windows,omitempty" yaml:"windows,omitempty"` // freezes apart
 }
 
 // Reboot says what happens when a patch wants a restart. A device that waits for one of Windows keeps no place meanwhile: others

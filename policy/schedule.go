@@ -52,6 +52,12 @@ func (p *Policy) RestartSchedule(zone string, passed ...string) (Schedule, error
 	return p.schedule("reboot.windows", p.Reboot.Windows, wholeSeconds(p.Fit.Reboot), zone, passed)
 }
 
+// DownloadSchedule returns when devices in zone download ahead: these windows, of a ring or of p, less the freezes that are not
+// passed. There must be some.
+func (p *Policy) DownloadSchedule(d Download, zone string, passed ...string) (Schedule, error) {
+	return p.schedule("download.windows", d.Windows, 0, zone, passed)
+}
+
 func (p *Policy) schedule(field string, ws []Window, need int64, zone string, passed []string) (Schedule, error) {
 	s := Schedule{need: need, plain: ws}
 	zones := make(map[string]*time.Location, 1)

@@ -22,7 +22,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	shown := map[string]string{
 		"Policy.Name": "TestAnExplanationTellsAll", "Policy.Rules": "TestWhichRuleDecides", "Policy.Rings": "TestWhatIsUnwise",
 		"Policy.Windows": "rollout", "Policy.Freezes": "TestWindowsLessFreezes", "Policy.Fit": "TestWorkMustFit", "Policy.Missed": "rollout", "Policy.Salt": "rollout", "Policy.MaxActive": "rollout",
-		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "",
+		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "", "Policy.Download": "",
 		"Policy.Deadlines": "TestWhenAPatchIsDue", "Policy.Exceptions": "TestWhatAnExceptionLeavesOut", "Policy.Holds": "TestWhatAHoldKeepsBack",
 
 		"Rule.Name": "TestWhichRuleDecides", "Rule.Match": "TestEveryConditionOfAMatchNarrowsIt", "Rule.Verdict": "TestWhichRuleDecides",
@@ -46,7 +46,8 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
 		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout",
-		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
+		"Download": "rollout",
+		"Window":   "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}
 	tests := make(map[string]bool)
 	files, err := filepath.Glob("*_test.go")

@@ -29,6 +29,7 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.rings(p.Rings)
 	c.windows("windows", p.Windows)
+	c.windows("download.windows", p.Download.Windows)
 	c.freezes(p)
 	c.fit(p)
 	c.enum("missed", p.Missed)
@@ -238,6 +239,7 @@ func (c *checker) ring(path string, r *Ring) {
 		c.fault(join(path, "ramp"), "it begins with %d devices, and no more than maxActive, %d, are worked on at once", r.Ramp, r.MaxActive)
 	}
 	c.windows(join(path, "windows"), r.Windows)
+	c.windows(join(path, "download.windows"), r.Download.Windows)
 	c.gate(join(path, "gate"), r.Gate)
 }
 

@@ -197,7 +197,7 @@ func (m *Machine) halt(code string, c Command) {
 func (m *Machine) stopInstalls() {
 	m.bins.reset()
 	for d := range m.dev {
-		if dev := &m.dev[d]; dev.state == running && dev.op == OpInstall && dev.flags&stopped == 0 {
+		if dev := &m.dev[d]; dev.state == running && (dev.op == OpInstall || dev.op == OpDownload) && dev.flags&stopped == 0 {
 			m.bins.add(bin{what: toStop}, int32(d))
 		}
 	}
@@ -235,14 +235,14 @@ func (m *Machine) finish() bool {
 				return false
 			}
 		}
-		if m.active > 0 || m.undoing > 0 || m.unsettled > m.lapsed {
+		if m.active > 0 || m.loading > 0 || m.undoing > 0 || m.unsettled > m.lapsed {
 			return false
 		}
 		m.settleRest(Unreachable)
 		m.emit(Staged{Stage: StageDone, Code: "finished"})
 		return true
 	case StageUndoing:
-		if m.undoing > 0 {
+		if m.undoing > 0 || m.loading > 0 {
 			return false
 		}
 		if m.anyLeft() {
@@ -316,7 +316,7 @@ func (m *Machine) Next() (time.Time, bool) {
 			next = at
 		}
 	}
-	for op := OpInstall; op <= OpRollback; op++ {
+	for op := OpInstall; op <= lastOp; op++ {
 		if at, ok := m.nextDeadline(op); ok {
 			sooner(at)
 		}
@@ -353,6 +353,9 @@ func (m *Machine) Next() (time.Time, bool) {
 		}
 		for i := ring.groups[0]; i < ring.groups[1]; i++ {
 			g := &m.groups[i]
+			if h := &g.ahead; g.loads && m.anyFresh(g) && !g.open(m.now) && !h.open(m.now) && h.from != math.MaxInt64 {
+				sooner(h.from)
+			}
 			if m.anyWaiting(g) && !g.open(m.now) && g.from != math.MaxInt64 {
 				sooner(g.from)
 			}
@@ -366,16 +369,10 @@ func (m *Machine) Next() (time.Time, bool) {
 
 // anyWaiting says whether a device of g waits for its window.
 func (m *Machine) anyWaiting(g *group) bool {
-	for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
-		g.fresh++
-	}
-	for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
+	for len(g.again) > 0 && !m.wantsInTurn(g.again[0]) {
 		g.again = g.again[1:]
 	}
-	for len(g.first) > 0 && !m.isUrgent(g.first[0]) {
-		g.first = g.first[1:]
-	}
-	return g.fresh < len(g.members) || len(g.again) > 0 || len(g.first) > 0
+	return m.anyFresh(g) || len(g.again) > 0
 }
 
 // anyExcused says whether a device of g that need not wait for its window waits for something else.

@@ -78,20 +78,22 @@ func (m *Machine) fits(e Event) error {
 	case Late:
 		// A report about a device that the plan does not know is kept as it came.
 	case Issued:
-		if e.Op == OpUnknown || e.Op > OpRollback {
+		if e.Op == OpUnknown || e.Op > lastOp {
 			return fmt.Errorf("issued: operation %d", e.Op)
 		}
 		return devices(e.Devices)
 	case TimedOut:
 		return devices(e.Devices)
 	case Postponed:
-		if e.Op == OpUnknown || e.Op > OpRollback || len(e.Until) != len(e.Devices) {
+		if e.Op == OpUnknown || e.Op > lastOp || len(e.Until) != len(e.Devices) {
 			return fmt.Errorf("postponed: operation %d, %d devices, %d times", e.Op, len(e.Devices), len(e.Until))
 		}
 		return devices(e.Devices)
 	case Returned:
 		return devices(e.Devices)
 	case WindowMissed:
+		return devices(e.Devices)
+	case Downloaded:
 		return devices(e.Devices)
 	case Escalated:
 		if len(e.Due) != len(e.Devices) {
@@ -172,6 +174,9 @@ func (m *Machine) apply(e Event) {
 		for _, d := range e.Devices {
 			m.dev[d].state = answered
 			m.dev[d].flags &^= picked
+			if m.dev[d].op == OpDownload {
+				m.loading--
+			}
 		}
 	case Postponed:
 		m.applyPostponed(e)
@@ -183,6 +188,15 @@ func (m *Machine) apply(e Event) {
 		}
 	case Escalated:
 		m.applyEscalated(e)
+	case Downloaded:
+		for _, d := range e.Devices {
+			dev := &m.dev[d]
+			dev.state, dev.op, dev.due, dev.tries = waiting, OpInstall, m.now, 0
+			dev.flags &^= stopped | picked
+			m.dropAux(d)
+			m.setTimer(d, m.now)
+		}
+		m.dirty = true
 	case WindowMissed:
 		if e.Then == policy.MissedRuns {
 			for _, d := range e.Devices {
@@ -239,14 +253,20 @@ func (m *Machine) applyIssued(e Issued) {
 	due, startBy := nanos(e.FinishBy), nanos(e.StartBy)
 	for _, d := range e.Devices {
 		dev := &m.dev[d]
-		if dev.flags&session == 0 {
+		switch {
+		case e.Op == OpDownload:
+			m.loading++
+		case dev.flags&session == 0:
 			m.rings[dev.ring].active++
 			m.active++
 		}
 		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
 			dev.tries = 0
 		}
-		dev.flags = dev.flags&^(absent|stopped|picked) | session
+		dev.flags &^= absent | stopped | picked
+		if e.Op != OpDownload {
+			dev.flags |= session
+		}
 		if e.Absent {
 			dev.flags |= absent
 		}
@@ -298,6 +318,13 @@ func (m *Machine) applyAnswered(e Answered) {
 			if r.BootID != "" {
 				a.boot = r.BootID
 			}
+		}
+		if dev.op == OpDownload {
+			if r.Phase.Last() {
+				dev.state = answered
+				m.loading--
+			}
+			continue // it says nothing of the installation
 		}
 		switch r.Reboot {
 		case patch.Yes:

@@ -273,7 +273,7 @@ func (m *Machine) lift(r int, b policy.Bypass) {
 	from, to := m.covers(r)
 	for i := m.rings[from].groups[0]; i < m.rings[to-1].groups[1]; i++ {
 		g := &m.groups[i]
-		for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts} {
+		for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts, &g.ahead} {
 			*h = hours{schedule: h.schedule.Bypassing(b)}
 		}
 	}

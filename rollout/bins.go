@@ -19,6 +19,7 @@ const (
 	toTimeOut
 	toReturn
 	toMiss
+	toLoad
 	toLapse
 	toStop
 )
@@ -34,6 +35,7 @@ type bin struct {
 	owes    bool
 	startBy int64
 	frees   bool
+	failed  bool
 
 	devices []int32
 	until   []time.Time
@@ -41,7 +43,7 @@ type bin struct {
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -89,6 +91,8 @@ func (m *Machine) flush() {
 			m.emit(Returned{b.devices})
 		case toMiss:
 			m.emit(WindowMissed{Devices: b.devices, Then: m.plan.Policy.Missed})
+		case toLoad:
+			m.emit(Downloaded{Devices: b.devices, Failed: b.failed, Fault: b.fault})
 		case toLapse:
 			m.emit(Lapsed{b.devices})
 		case toStop:

@@ -33,6 +33,7 @@ func everyEvent() []Event {
 		UndoBegan{"ring", "olga", "bad", []int32{1}, []int32{2}, "why"}, Quarantined{[]patch.ID{"x:1", "x:2"}, "ada", "bad"},
 		Released{"x:1", "olga", "fixed"}, Staged{StageEnding, StageDenied, "denied", "hans", "no"},
 		Reviewed{"r", "inge", "was fine"},
+		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},
 		Escalated{"x:1", []policy.Cause{{Code: policy.CauseEPSS, From: "0.1", To: "0.9"}}, []int32{1, 7}, []time.Time{at, at}},
 	}

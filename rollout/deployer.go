@@ -11,7 +11,7 @@ import (
 // A Deployer installs patches. It is safe for concurrent use.
 //
 // What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
-// [Rebooter], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+// [Rebooter], [Downloader], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
 //
 // An error from any of its calls and a failure on a device are different things. The error of a call that begins
 // something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
@@ -26,6 +26,15 @@ type Deployer interface {
 	// Status tells how a task stands that any call has begun. An error, and [PhaseUnknown], mean "not known" and never
 	// count against the device. Once a last report was given, every later call gives an equal one.
 	Status(ctx context.Context, t Task) (Report, error)
+}
+
+// A Downloader can bring content to a device ahead of its installation.
+type Downloader interface {
+	// Download begins to bring the content of t to the device, so that an installation of the same content need not, and returns
+	// its first report. It installs nothing and disrupts nobody, and it may go on while the device is worked on otherwise. A
+	// failure counts for nothing: the installation then downloads by itself. The same task ID never begins twice, and a task
+	// whose StartBy is past is not begun any more. Progress is told by Status.
+	Download(ctx context.Context, t Task) (Report, error)
 }
 
 // A Verifier can tell what is true on a device.

@@ -36,6 +36,7 @@ const (
 const (
 	kindWindowMissed byte = 24
 	kindEscalated    byte = 25
+	kindDownloaded   byte = 26
 
 	kindOverdue byte = 32
 	kindPooled  byte = 33
@@ -60,6 +61,7 @@ func (WindowMissed) kind() byte  { return kindWindowMissed }
 func (Escalated) kind() byte     { return kindEscalated }
 func (Overdue) kind() byte       { return kindOverdue }
 func (Pooled) kind() byte        { return kindPooled }
+func (Downloaded) kind() byte    { return kindDownloaded }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -85,6 +87,12 @@ func (v Escalated) encode(e *encoder) {
 	e.json(v.Causes)
 	e.devices(v.Devices)
 	e.times(v.Due)
+}
+
+func (v Downloaded) encode(e *encoder) {
+	e.devices(v.Devices)
+	e.bool(v.Failed)
+	e.byte(byte(v.Fault))
 }
 
 func (v WindowMissed) encode(e *encoder) {
@@ -225,6 +233,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		d.json(&v.Causes)
 		v.Devices, v.Due = d.devices(), d.times()
 		return v
+	case kindDownloaded:
+		return Downloaded{Devices: d.devices(), Failed: d.bool(), Fault: patch.Fault(d.byte())}
 	case kindWindowMissed:
 		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
 	case kindLapsed:

@@ -137,6 +137,14 @@ type WindowMissed struct {
 	Then    policy.Missed
 }
 
+// Downloaded says that these devices have ended to download ahead, and wait for their installation. That it failed counts for nothing:
+// the installation downloads by itself.
+type Downloaded struct {
+	Devices []int32
+	Failed  bool
+	Fault   patch.Fault // if it failed and said why
+}
+
 // Escalated says that a patch has become more urgent on these devices, because more is known of it than when the plan was made.
 // Those that wait for their first installation come first from now on, each in its ring. A patch that is now known to be
 // exploited is not rolled back any more, unless that is forced.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -60,7 +61,12 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.soonest(instant(dev.due))
 	}
 	if dev.op == OpInstall && dev.flags&session == 0 {
-		if h := m.hoursOf(int32(i), m.groupOf(int32(i))); !h.open(at) {
+		g := m.groupOf(int32(i))
+		if a := &g.ahead; g.loads && m.unbegun(int32(i)) && !g.open(at) && !a.open(at) && a.from != math.MaxInt64 {
+			x.Reasons = append(x.Reasons, message("wait-download", "at", clock(instant(a.from))))
+			x.soonest(instant(a.from))
+		}
+		if h := m.hoursOf(int32(i), g); !h.open(at) {
 			if t := h.schedule.Explain(instant(at)); t.State == policy.TimingFrozen {
 				x.Reasons = append(x.Reasons, message("wait-freeze", "freeze", t.Freeze, "at", clock(instant(h.from))))
 			} else {

@@ -65,6 +65,7 @@ type Machine struct {
 	undo      [][]Handle // by ring: devices that want to begin a rollback, with the count of their tasks so far
 	parked    []int32    // devices in a session whose next step waits for the stage
 	lost      []timer    // devices that were lost in a session, and whose next step may be tried again
+	loading   int        // downloads that run
 	runs      int        // the device that was found running last, while the rollout ends
 	dirty     bool       // some ring has to be judged
 
@@ -186,6 +187,8 @@ type group struct {
 	hours            // in which work begins
 	unbound  hours   // the same for devices that are excused
 	restarts hours   // in which devices are restarted
+	ahead    hours   // in which they download
+	loads    bool    // whether they do
 }
 
 // hours are the openings of a schedule, with the one that was looked up last.
@@ -214,7 +217,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	m := &Machine{
 		plan: &p, retry: p.Policy.Retry.WithDefaults(), reboot: p.Policy.Reboot.WithDefaults(),
 		dev: make([]device, len(p.Devices)), rings: make([]ring, len(p.Rings)),
-		deadlines: make([]deadline, OpRollback+1), unsettled: len(p.Devices),
+		deadlines: make([]deadline, lastOp+1), unsettled: len(p.Devices),
 	}
 	m.undo = make([][]Handle, len(p.Rings))
 	m.retry.Attempts, m.retry.BusyLimit = min(m.retry.Attempts, 255), min(m.retry.BusyLimit, 255) // what a device can count
@@ -250,6 +253,12 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts 
 	end := planned.First + planned.Count
 	slots := max(len(m.plan.Zones), 1) * len(m.passes.lists)
 	clocks := len(windows) > 0 || len(m.plan.Policy.Freezes) > 0 || len(m.reboot.Windows) > 0
+	ahead := planned.Download
+	if len(ahead.Windows) == 0 {
+		ahead = m.plan.Policy.Download
+	}
+	loads := len(ahead.Windows) > 0 && clocks
+	downloads := make(map[slot]policy.Schedule)
 	if !clocks {
 		slots = 1 // nobody looks at a clock
 	}
@@ -288,6 +297,16 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts 
 			}
 			if err != nil {
 				return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
+			}
+			if loads {
+				s, known := downloads[g.slot]
+				if !known {
+					if s, err = m.plan.Policy.DownloadSchedule(ahead, name, passed...); err != nil {
+						return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
+					}
+					downloads[g.slot] = s
+				}
+				g.loads, g.ahead.schedule = true, s
 			}
 			g.restarts.schedule = restart
 			g.schedule, g.unbound.schedule = s, s.Freezes()

@@ -99,6 +99,12 @@ func english(code string) (string, bool) {
 		return "{devices}: to be restarted {until}", true
 	case "escalated":
 		return "{patch} has become urgent on {devices}[: {causes}]", true
+	case "downloaded":
+		return "{devices}: downloaded", true
+	case "download-failed":
+		return "{devices}: not downloaded ahead[ ({fault})]", true
+	case "wait-download":
+		return "downloads ahead from {at}", true
 	case "window-missed":
 		return "{devices}: away when the window closed: {then}", true
 	case "returned":
@@ -317,6 +323,15 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}
 	case Returned:
 		return []Message{message("returned", "devices", p.names(e.Devices))}
+	case Downloaded:
+		code, fault := "downloaded", ""
+		if e.Failed {
+			code = "download-failed"
+		}
+		if e.Fault != 0 {
+			fault = e.Fault.String()
+		}
+		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
 	case Escalated:
 		causes := make([]string, len(e.Causes))
 		for i, c := range e.Causes {

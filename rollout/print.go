@@ -78,6 +78,17 @@ func (p *Plan) DescribeRing(r int) string {
 		}
 		b.WriteString(sep + w.String())
 	}
+	ahead := ring.Download.Windows
+	if len(ahead) == 0 {
+		ahead = p.Policy.Download.Windows
+	}
+	for i, w := range ahead {
+		sep := " or "
+		if i == 0 {
+			sep = ", downloads ahead "
+		}
+		b.WriteString(sep + w.String())
+	}
 	if len(ring.Merged) > 0 {
 		fmt.Fprintf(&b, ", with the gate of the empty %s", strings.Join(ring.Merged, " and "))
 	}

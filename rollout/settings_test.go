@@ -126,6 +126,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
 
+		"Download.Windows": {base: morning, change: func(p *policy.Policy) {
+			p.Download.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
+		}, input: func(in *PlanInput) { in.At = in.At.Add(2 * time.Hour) }, want: "\n9h download"},
+		"Ring.Download": {base: morning, change: func(p *policy.Policy) {
+			p.Rings[0].Download.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
+		}, input: func(in *PlanInput) { in.At = in.At.Add(2 * time.Hour) }, want: "\n9h download"},
 		"Freezes": {change: func(p *policy.Policy) {
 			p.Freezes = []policy.Freeze{{Name: "f", From: noon - 12*3600, Until: noon + 8*3600, Zone: "UTC"}}
 		}, want: "\n11h install"},
@@ -219,10 +225,10 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
-		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit."} {
+		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

@@ -106,6 +106,8 @@ func (m *Machine) follow(r *TaskReport) {
 		fault = patch.Transient // it did not look
 	}
 	switch dev.op {
+	case OpDownload:
+		m.bins.add(bin{what: toLoad, failed: r.Phase != PhaseSucceeded && !fault.Done(), fault: r.Fault}, d)
 	case OpInstall:
 		m.followInstall(d, r, fault)
 	case OpReboot:
@@ -342,7 +344,7 @@ func (m *Machine) seen(devices []int32) {
 func (m *Machine) expire() {
 	m.bins.reset()
 	var overdue []int32
-	for op := OpInstall; op <= OpRollback; op++ {
+	for op := OpInstall; op <= lastOp; op++ {
 		for {
 			at, ok := m.nextDeadline(op)
 			if !ok || at > m.now {
@@ -438,6 +440,8 @@ func (m *Machine) resume(d int32) {
 func (m *Machine) timedOut(d int32) {
 	dev := &m.dev[d]
 	switch dev.op {
+	case OpDownload:
+		m.bins.add(bin{what: toLoad, failed: true}, d)
 	case OpRollback:
 		m.verifyGone(d)
 	case OpVerify:

@@ -44,9 +44,14 @@ const (
 	OpReboot
 	OpVerify
 	OpRollback
+	OpDownload // bring the content to the device, ahead of its installation
+
+	lastOp = OpDownload
 )
 
-func opNames() enum.Names { return enum.Names{"unknown", "install", "reboot", "verify", "rollback"} }
+func opNames() enum.Names {
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download"}
+}
 
 // String returns the lower-case name, as used in JSON and in task IDs.
 func (o Op) String() string { return opNames().String("operation", int(o)) }

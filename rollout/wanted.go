@@ -25,6 +25,13 @@ func (m *Machine) granted(devices []int32) {
 			continue
 		}
 		r := &m.rings[dev.ring]
+		if dev.op == OpInstall {
+			if g := m.groupOf(d); m.mayLoad(d, g, m.now) && m.stage == StageActive && r.state.opened() {
+				dev.flags |= picked
+				m.bins.add(bin{what: toIssue, op: OpDownload, startBy: g.ahead.to}, d)
+				continue
+			}
+		}
 		if m.full(r, total, inRing[dev.ring]) || m.climbing(r, d, placing[dev.ring]) {
 			continue
 		}
@@ -111,6 +118,44 @@ func (m *Machine) Wanted(now time.Time, max int) []int32 { return m.wanted(now, 
 
 // wanted leaves out devices that are not free; nil means that all are.
 func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 {
+	all := m.wantedWork(now, max, free)
+	if m.stage != StageActive {
+		return all
+	}
+	at := nanos(now)
+	for r := range m.rings {
+		ring := &m.rings[r]
+		for i := ring.groups[0]; i < ring.groups[1] && ring.state.opened(); i++ {
+			g := &m.groups[i]
+			if !g.loads || !m.anyFresh(g) || g.open(at) || !g.ahead.open(at) {
+				continue
+			}
+			load := func(d int32) {
+				if (max == 0 || len(all) < max) && (free == nil || free(d)) {
+					all = append(all, d)
+				}
+			}
+			for _, d := range g.first {
+				if m.isUrgent(d) {
+					load(d)
+				}
+			}
+			for _, d := range g.members[g.fresh:] {
+				if m.isFresh(d) {
+					load(d)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// mayLoad says whether device d of g, which waits for its window, downloads meanwhile.
+func (m *Machine) mayLoad(d int32, g *group, now int64) bool {
+	return g.loads && m.unbegun(d) && !g.open(now) && g.ahead.open(now)
+}
+
+func (m *Machine) wantedWork(now time.Time, max int, free func(int32) bool) []int32 {
 	if m.stage == StageUnknown || m.stage.Final() || m.stage == StageEnding {
 		return nil
 	}
@@ -204,7 +249,7 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 	var open []*group
 	for i := r.groups[0]; i < r.groups[1]; i++ {
 		g := &m.groups[i]
-		for len(g.again) > 0 && !m.wantsAgain(g.again[0]) {
+		for len(g.again) > 0 && !m.wantsInTurn(g.again[0]) {
 			g.again = g.again[1:]
 		}
 		for len(g.excused) > 0 && !m.wantsAgain(g.excused[0]) {
@@ -229,7 +274,7 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 	}
 	for _, g := range open {
 		for _, t := range g.again {
-			if m.wantsAgain(t) && !take(t.device) {
+			if m.wantsInTurn(t) && !take(t.device) {
 				return false
 			}
 		}
@@ -293,6 +338,17 @@ func (m *Machine) isFresh(d int32) bool { return m.unbegun(d) && m.dev[d].flags&
 // isUrgent says the same of a device that comes before the others.
 func (m *Machine) isUrgent(d int32) bool { return m.unbegun(d) && m.dev[d].flags&urgent != 0 }
 
+// anyFresh says whether a device of g was never begun.
+func (m *Machine) anyFresh(g *group) bool {
+	for g.fresh < len(g.members) && !m.isFresh(g.members[g.fresh]) {
+		g.fresh++
+	}
+	for len(g.first) > 0 && !m.isUrgent(g.first[0]) {
+		g.first = g.first[1:]
+	}
+	return g.fresh < len(g.members) || len(g.first) > 0
+}
+
 func (m *Machine) unbegun(d int32) bool {
 	dev := &m.dev[d]
 	return dev.state == waiting && dev.seq == 0 && dev.op == OpInstall
@@ -302,6 +358,11 @@ func (m *Machine) unbegun(d int32) bool {
 func (m *Machine) wantsAgain(t timer) bool {
 	dev := &m.dev[t.device]
 	return dev.state == waiting && dev.seq > 0 && dev.op == OpInstall && dev.flags&session == 0 && dev.due == t.at
+}
+
+// wantsInTurn says the same of a device that waits for its window: one that is excused since stands in the other list too.
+func (m *Machine) wantsInTurn(t timer) bool {
+	return m.dev[t.device].flags&excused == 0 && m.wantsAgain(t)
 }
 
 // mayGoOn says whether the time has come for the next step of a device: that for a restart, if it waits for one.

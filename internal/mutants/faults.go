@@ -134,6 +134,10 @@ func faults() []fault {
 			"case h.open(m.now):\n\t\tm.bins.add(bin{what: toIssue, op: OpReboot", "case true:\n\t\tm.bins.add(bin{what: toIssue, op: OpReboot", engine()},
 		{"a device that was away may begin at any time", "rollout/wanted.go",
 			"return !g.open(m.now) && g.schedule.Closed(instant(dev.offline), m.Now())", "return !g.open(m.now)", engine()},
+		{"a download takes the place of work", "rollout/apply.go",
+			"case e.Op == OpDownload:\n\t\t\tm.loading++", "case e.Op == OpDownload:\n\t\t\tm.loading++\n\t\t\tm.active++", engine()},
+		{"a device downloads in any window but its own", "rollout/wanted.go",
+			"return g.loads && m.unbegun(d) && !g.open(now) && g.ahead.open(now)", "return g.loads && m.unbegun(d) && !g.open(now)", engine()},
 		// Recovery.
 		{"what was begun is not done again after a restart", "rollout/machine.go",
 			"run = append(run, int32(d))\n\t\t\tif m.dev[d].flags&stopped != 0 {", "if m.dev[d].flags&stopped != 0 {", engine()},

@@ -47,6 +47,11 @@ func (f *Fleet) Deploy(ctx context.Context, t rollout.Task) (rollout.Report, err
 	return f.begin(ctx, rollout.OpInstall, t)
 }
 
+// Download implements [rollout.Downloader]. It takes its time and leaves the device as it is: a fleet in memory has nothing to keep.
+func (f *Fleet) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, rollout.OpDownload, t)
+}
+
 // Verify implements [rollout.Verifier].
 func (f *Fleet) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, rollout.OpVerify, t)

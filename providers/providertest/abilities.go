@@ -175,6 +175,30 @@ func rebootPromises() []promise[*bench] {
 	}
 }
 
+func downloadPromises() []promise[*bench] {
+	return []promise[*bench]{
+		{"Download", "the first report says where the task stands", "and returns its first report.", func(t *testing.T, b *bench) {
+			require.NotEqual(t, rollout.PhaseUnknown, b.begin(t, b.task(rollout.OpDownload, b.Content)).Phase)
+		}},
+		{"Download", "nothing is installed", "It installs nothing and disrupts nobody", func(t *testing.T, b *bench) {
+			need(t, b.Look != nil, "Look")
+			before := b.look(t)
+			task := b.task(rollout.OpDownload, b.Content)
+			b.begin(t, task)
+			b.settle(t, task)
+			after := b.look(t)
+			require.Equal(t, before.Software, after.Software)
+			require.Equal(t, before.BootID, after.BootID)
+		}},
+		{"Download", "the end of the task is told by Status", "Progress is told by Status.", func(t *testing.T, b *bench) {
+			task := b.task(rollout.OpDownload, b.Content)
+			b.begin(t, task)
+			b.settle(t, task)
+			require.True(t, b.status(t, task).Phase.Last())
+		}},
+	}
+}
+
 func cancelPromises() []promise[*bench] {
 	const wish = "It is a wish: the task's own last report tells what became of it, [PhaseStopped] if it had done nothing."
 	const never = "Cancelling a task that is unknown or has ended is no error."

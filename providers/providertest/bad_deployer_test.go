@@ -299,6 +299,11 @@ func badAbilities() []badProvider {
 	})
 	add("rebooter begins again", "Reboot/the same task begins once", func(w *world) { w.reboot = repeats(w, w.Fleet.Reboot) })
 
+	add("downloader returns nothing", "Download/the first report says where the task stands", func(w *world) { w.download = nothing(w.Fleet.Download) })
+	add("downloader installs at once", "Download/nothing is installed", func(w *world) { w.download = w.Fleet.Deploy })
+	add("downloader keeps its progress to itself", "Download/the end of the task is told by Status",
+		status(rollout.OpDownload, func(_ rollout.Task, r *rollout.Report) { *r = rollout.Report{} }))
+
 	cancel := func(refuses func(p rollout.Phase) bool) func(w *world) {
 		return func(w *world) {
 			w.cancel = func(ctx context.Context, t rollout.Task) error {

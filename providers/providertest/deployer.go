@@ -78,6 +78,7 @@ func Deployer(t *testing.T, h DeployerHarness) {
 		b.verifier, b.verifies = rollout.Ability[rollout.Verifier](b.d, probe)
 		b.rollbacker, b.rollsBack = rollout.Ability[rollout.Rollbacker](b.d, probe)
 		b.rebooter, b.reboots = rollout.Ability[rollout.Rebooter](b.d, probe)
+		b.downloader, b.downloads = rollout.Ability[rollout.Downloader](b.d, probe)
 		b.canceller, b.cancels = rollout.Ability[rollout.Canceller](b.d, probe)
 		return b
 	}
@@ -90,6 +91,8 @@ func Deployer(t *testing.T, h DeployerHarness) {
 			return b.rollsBack
 		case "Reboot":
 			return b.reboots
+		case "Download":
+			return b.downloads
 		case "Cancel":
 			return b.cancels
 		}
@@ -106,8 +109,10 @@ type bench struct {
 	verifier                              rollout.Verifier
 	rollbacker                            rollout.Rollbacker
 	rebooter                              rollout.Rebooter
+	downloader                            rollout.Downloader
 	canceller                             rollout.Canceller
 	verifies, rollsBack, reboots, cancels bool
+	downloads                             bool
 }
 
 func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
@@ -133,6 +138,8 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 		r, err = b.rollbacker.Rollback(t.Context(), task)
 	case rollout.OpReboot:
 		r, err = b.rebooter.Reboot(t.Context(), task)
+	case rollout.OpDownload:
+		r, err = b.downloader.Download(t.Context(), task)
 	}
 	require.NoError(t, err, "%s", task.Op)
 	return r
@@ -239,7 +246,8 @@ func (b *bench) pinned(t *testing.T, c rollout.Content) {
 }
 
 func deployerPromises() []promise[*bench] {
-	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), cancelPromises())
+	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), downloadPromises(),
+		cancelPromises())
 }
 
 func deployPromises() []promise[*bench] {

@@ -295,8 +295,8 @@ type call func(ctx context.Context, t rollout.Task) (rollout.Report, error)
 // A world is a fleet with one device, and what a test can do to it. A bad deployer replaces some of the calls.
 type world struct {
 	*memory.Fleet
-	deploy, status, verify, rollback, reboot call
-	cancel                                   func(ctx context.Context, t rollout.Task) error
+	deploy, status, verify, rollback, reboot, download call
+	cancel                                             func(ctx context.Context, t rollout.Task) error
 
 	mu        sync.Mutex
 	now       time.Time
@@ -318,6 +318,10 @@ func (w *world) Rollback(ctx context.Context, t rollout.Task) (rollout.Report, e
 }
 func (w *world) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return w.reboot(ctx, t)
+}
+
+func (w *world) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.download(ctx, t)
 }
 func (w *world) Cancel(ctx context.Context, t rollout.Task) error { return w.cancel(ctx, t) }
 
@@ -346,7 +350,7 @@ func newWorld() *world {
 		return b
 	}
 	w.deploy, w.status, w.cancel = w.Fleet.Deploy, w.Fleet.Status, w.Fleet.Cancel
-	w.verify, w.rollback, w.reboot = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot
+	w.verify, w.rollback, w.reboot, w.download = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download
 	w.AddDevice(deviceList()...)
 	return w
 }

@@ -273,6 +273,18 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")
 		}
+	case rollout.OpDownload:
+		ahead := a.plan.Rings[r].Download
+		if len(ahead.Windows) == 0 {
+			ahead = a.plan.Policy.Download
+		}
+		s, err := a.plan.Policy.DownloadSchedule(ahead, a.clock(int(i)).zone, a.plan.Contents[a.plan.Content[i]].Passes...)
+		switch {
+		case err != nil || len(ahead.Windows) == 0 || !s.Bypassing(a.lifted[r]).Open(at):
+			return errors.New("downloads outside its window")
+		case d.seq > 1 || !a.opened[r] || a.stage != rollout.StageActive || a.work(int(i)).Open(at):
+			return errors.New("downloads ahead, and it is not its time")
+		}
 	case rollout.OpRollback:
 		if !d.undone {
 			return errors.New("rolled back, which nobody wanted")

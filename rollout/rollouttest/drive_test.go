@@ -114,6 +114,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if d.chance(30) {
 		pol.Reboot.Windows = []policy.Window{randomWindow(d)}
 	}
+	if d.chance(30) {
+		pol.Download.Windows = []policy.Window{randomWindow(d), randomWindow(d)}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}

@@ -123,7 +123,7 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 		return *a
 	}
 	dev := f.device(t.Device, &t.Content)
-	if now.Before(dev.free) {
+	if now.Before(dev.free) && t.Op != rollout.OpDownload {
 		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
 	}
 	took := f.cfg.MinLatency
@@ -147,7 +147,9 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 		a.Report = f.do(dev, &t, calm)
 	}
 	a.Lost = !calm && f.draw(f.cfg.Lost, t.Device, t.Op, t.Handle.Seq, "lost")
-	dev.free, dev.last = a.At, t.ID
+	if t.Op != rollout.OpDownload { // which goes on beside other work
+		dev.free, dev.last = a.At, t.ID
+	}
 	f.tasks[t.ID] = a
 	return *a
 }

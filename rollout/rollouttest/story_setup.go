@@ -44,7 +44,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		return true, s.ring(c)
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
-		//     reboot=if-required reboot-timeout=30m reboot-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
+		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
@@ -107,6 +107,8 @@ func (s *scene) option(key, value string) error {
 		return number(&s.limit, value)
 	case "window":
 		return windows(&p.Windows, value)
+	case "download-window":
+		return windows(&p.Download.Windows, value)
 	case "reboot-window":
 		return windows(&p.Reboot.Windows, value)
 	case "missed":
@@ -202,6 +204,8 @@ func (s *scene) ring(c *script.Command) error {
 			return bypass(&ring.Need.Bypass, value)
 		case "valid":
 			return text(&ring.Need.Valid, value)
+		case "download-window":
+			return windows(&ring.Download.Windows, value)
 		case "window":
 			return windows(&ring.Windows, value)
 		case "denominator":

@@ -298,6 +298,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 	reboots.Reboot.Mode = policy.RebootIfRequired
 	undoes := reboots
 	undoes.Rollback.On = policy.FailRollsBackRing
+	ahead := all()
+	ahead.Rings[0].Download.Windows = []policy.Window{{Start: 60, End: 120, Zone: "UTC"}}
 	for _, row := range []struct {
 		name     string
 		devices  inventory.Source
@@ -314,6 +316,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 		{"nobody takes back", f, verifiesAndReboots{f, f, f}, undoes, "Rollbacker"},
 		{"it is limited, which takes nothing away", noScans{f}, providers.Limit(f, 1), undoes, ""},
 		{"it is limited, which adds nothing", f, providers.Limit(verifies{f, f}, 1), reboots, "Rebooter"},
+		{"nobody downloads ahead", f, verifies{f, f}, ahead, "Downloader"},
+		{"it downloads ahead", f, f, ahead, ""},
 		{"there is none", noScans{f}, nil, all(), "Verifier"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -338,6 +342,28 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 			require.ErrorIs(t, err, rollout.ErrNotFound, "nothing was touched")
 		})
 	}
+}
+
+// What is downloaded ahead is brought by the deployer's own call, before the window, and installed in it.
+func TestDevicesDownloadAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, f := new(memjournal.Journal), fleet(nil, 3)
+		p, now := all(), time.Now().UTC()
+		at := func(h int) policy.Clock { return policy.Clock((now.Hour() + h) % 24 * 60) }
+		p.Download.Windows = []policy.Window{{Start: at(1), End: at(2), Zone: "UTC"}}
+		p.Windows = []policy.Window{{Start: at(5), End: at(6), Zone: "UTC"}}
+		r := start(t, config(f, j))
+		begin(t, r, key("q1"), p)
+		require.Equal(t, rollout.StageDone, ends(t, r, key("q1")).Stage)
+		_, batches := history(t, j, key("q1"))
+		issued, _ := events[rollout.Issued](batches)
+		require.Equal(t, rollout.OpDownload, issued[0].Op)
+		require.Len(t, issued[0].Devices, 3)
+		require.Equal(t, rollout.OpInstall, issued[1].Op)
+		downloaded, _ := events[rollout.Downloaded](batches)
+		require.NotEmpty(t, downloaded)
+		require.False(t, downloaded[0].Failed)
+	})
 }
 
 // Devices are reached in different ways, each by what it can: some verify by themselves, some are scanned.

@@ -88,6 +88,11 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 	switch t.Op {
 	case rollout.OpInstall:
 		return r.cfg.Deployer.Deploy(ctx, t)
+	case rollout.OpDownload:
+		if a, ok := rollout.Ability[rollout.Downloader](r.cfg.Deployer, t); ok {
+			return a.Download(ctx, t)
+		}
+		return lacks("cannot download ahead")
 	case rollout.OpReboot:
 		if a, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, t); ok {
 			return a.Reboot(ctx, t)
@@ -167,6 +172,11 @@ func (r *Runner) check(p *rollout.Plan) error {
 		probe.Op = rollout.OpReboot
 		if _, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, probe); !ok && p.Policy.Reboot.Mode != policy.RebootNever {
 			return lacks("Rebooter")
+		}
+		probe.Op = rollout.OpDownload
+		ahead := len(p.Policy.Download.Windows) > 0 || len(p.Rings[p.RingOf(i)].Download.Windows) > 0
+		if _, ok := rollout.Ability[rollout.Downloader](r.cfg.Deployer, probe); !ok && ahead {
+			return lacks("Downloader")
 		}
 		probe.Op = rollout.OpRollback
 		if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {
