@@ -50,12 +50,13 @@ func NewRoot(dir, arch string, r *Repo, uri string, suites ...string) (*Root, er
 			return nil, err
 		}
 	}
+	// Of an archive in a folder apt would keep links to its indices, which lead out of the root; packed ones it copies.
 	files := map[string]string{
 		"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/arch": arch + "\n", "etc/apt/sources.list": sources(r.Key, uri, suites),
 		"etc/os-release":                                   "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
 		"proc/sys/kernel/random/boot_id":                   "boot-1\n",
 		"usr/share/update-notifier/notify-reboot-required": "",
-		"etc/apt/apt.conf.d/bed":                           "APT::Install-Recommends \"false\";\nAPT::Architecture \"" + arch + "\";\nAcquire::Languages \"none\";\nAcquire::Retries \"0\";\n",
+		"etc/apt/apt.conf.d/bed":                           "APT::Install-Recommends \"false\";\nAPT::Architecture \"" + arch + "\";\nAcquire::Languages \"none\";\nAcquire::Retries \"0\";\nAcquire::GzipIndexes \"true\";\n",
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
