@@ -110,6 +110,7 @@ func settings() []setting {
 			}
 			return -int64(l.Policy.MaxActive)
 		}},
+		{path: "budgets", adds: true},
 		{path: "retry.attempts", order: func(l *Layer) int64 { return -int64(l.Policy.Retry.WithDefaults().Attempts) }},
 		{path: "retry.backoff"},
 		{path: "retry.maxBackoff"},

@@ -111,6 +111,7 @@ func fleet() Policy {
 		Salt:      "2026",
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
+		Budgets:   []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250}},
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
@@ -162,7 +163,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	}
 	visit(reflect.ValueOf(fleet()), "")
 	for name, is := range set {
-		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
+		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
 			"Need.Bypass", "Policy.Download", "Ring.Download", "Download.Windows"}

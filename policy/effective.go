@@ -60,7 +60,7 @@ const nothing = "nothing"
 //     list of rings or windows is one field.
 //   - Two layers of one level that set a field differently: the greater priority wins, then the tighter value. If the field
 //     knows no such order, that is an error which names both, unless a nearer layer sets the field.
-//   - Rules, freezes, deadlines, exceptions and holds add up, the nearest first; rules in the order that [Combine] says. An
+//   - Rules, freezes, budgets, deadlines, exceptions and holds add up, the nearest first; rules in the order that [Combine] says. An
 //     item whose name another layer has given to one of its own is called "layer/name".
 //   - A [Lock] keeps out what it forbids, but never a rule that rejects or holds, nor a hold. What it kept out is in Refused.
 //   - What is kept for a restart is left out if no device is restarted. The name is that of the nearest layer if none names the policy.
@@ -114,6 +114,7 @@ func resolve(layers []*Layer) (*Effective, error) {
 	m.e.Combine.sort(rules)
 	p.Rules = spread(&m, "rules", rules, (*Rule).identity)
 	p.Freezes = spread(&m, "freezes", gatherParts(&m, "freezes", func(p *Policy) []Freeze { return p.Freezes }, (*Freeze).identity), (*Freeze).identity)
+	p.Budgets = spread(&m, "budgets", gatherParts(&m, "budgets", func(p *Policy) []Budget { return p.Budgets }, (*Budget).identity), (*Budget).identity)
 	p.Deadlines = spread(&m, "deadlines", gatherParts(&m, "deadlines", func(p *Policy) []Deadline { return p.Deadlines }, (*Deadline).identity), (*Deadline).identity)
 	p.Exceptions = spread(&m, "exceptions", gatherParts(&m, "exceptions", func(p *Policy) []Exception { return p.Exceptions }, (*Exception).identity), (*Exception).identity)
 	p.Holds = spread(&m, "holds", gatherParts(&m, "holds", func(p *Policy) []KnownIssue { return p.Holds }, (*KnownIssue).identity), (*KnownIssue).identity)

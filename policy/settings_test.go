@@ -41,6 +41,8 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"KnownIssue.URL": "TestWhatAHoldKeepsBack", "KnownIssue.FixedIn": "TestWhatAHoldKeepsBack", "KnownIssue.Expires": "TestWhatAHoldKeepsBack",
 		"KnownIssue.FailClosed": "TestWhatAHoldKeepsBack",
 
+		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
+		"Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
 		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.

@@ -153,6 +153,17 @@ func TestTenantsAreKeptApart(t *testing.T) {
 				return e
 			})(t)
 		},
+		"Budget.Domain": func(t *testing.T) {
+			for a, b := range pairs() {
+				budget := Budget{Name: "own", Devices: a.policy.Rules[0].Match.Devices, Count: 1}
+				for i, c := range a.cases {
+					for d, want := range map[*inventory.Device]bool{c.Device: true, b.cases[i].Device: false, moved(c, b.tenant).Device: false, moved(b.cases[i], a.tenant).Device: true} {
+						_, in := budget.Domain(d)
+						require.Equal(t, want, in, "a budget of %s, a device of %s", a.tenant, d.Tenant)
+					}
+				}
+			}
+		},
 		"HeldBack": func(t *testing.T) {
 			for a, b := range pairs() {
 				_, held := HeldBack(a.policy.Holds, a.cases[0].Patch, a.cases[0].Device, now)

@@ -38,6 +38,7 @@ func (p *Policy) faults() []*FieldError {
 		c.name("salt", p.Salt)
 	}
 	c.count("maxActive", p.MaxActive)
+	c.budgets(p.Budgets)
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)
 	c.duration("reboot.timeout", p.Reboot.Timeout)

@@ -9,11 +9,12 @@ import (
 )
 
 // An Agenda arbitrates between the rollouts of one tenant and the tenants below it: a machine says what it wants, the agenda grants. It sees to it
-// that at any time a device is worked on by one rollout only, and that no more devices than Limit are worked on in all.
+// that at any time a device is worked on by one rollout only, that no more devices than Limit are worked on in all, and that no
+// more are disrupted in a failure domain than the budgets of the policies allow ([policy.Budget]).
 //
 // It has no journal of its own: after a restart it is made anew from the unfinished machines, by [Agenda.Add], so the two
-// can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on, not the fleet.
-// Devices of two tenants are two devices, whatever their IDs.
+// can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
+// the fleet. Devices of two tenants are two devices, whatever their IDs.
 type Agenda struct {
 	Limit int // devices worked on at once in all rollouts; 0 means no limit
 
@@ -24,10 +25,11 @@ type Agenda struct {
 	Hold func(t inventory.Tenant, d inventory.DeviceID, c *Content, now time.Time) (policy.Reason, bool)
 
 	holder map[inventory.Ref]Key
+	ledger ledger
 	kept   map[Key]bool // rollouts of which the last Grant kept something back
 }
 
-// Add makes a machine known, with the devices that it is working on.
+// Add makes a machine known, with the devices that it is working on and those that it has disrupted.
 func (a *Agenda) Add(m *Machine) {
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
@@ -35,11 +37,13 @@ func (a *Agenda) Add(m *Machine) {
 	for d := range m.Sessions() {
 		a.holder[m.ref(d)] = m.plan.Key
 	}
+	a.ledger.add(m)
 }
 
 // Remove forgets a rollout that is over, and frees what it holds.
 func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
+	a.ledger.remove(k)
 	delete(a.kept, k)
 }
 
@@ -56,9 +60,15 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		}
 	}
 	delete(a.kept, m.plan.Key)
+	budgets := a.ledger.page(m.plan)
 	granted := m.wanted(now, room, func(d int32) bool {
 		if _, taken := a.holder[m.ref(d)]; taken {
 			return false
+		}
+		if budgets != nil {
+			if _, _, full := a.ledger.full(budgets, d); full {
+				return false
+			}
 		}
 		_, held := a.held(m, d, now)
 		if held {
@@ -66,6 +76,8 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 				a.kept = make(map[Key]bool)
 			}
 			a.kept[m.plan.Key] = true
+		} else if budgets != nil {
+			a.ledger.mark(budgets, d)
 		}
 		return !held
 	})
@@ -75,11 +87,20 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	return granted
 }
 
-// Note takes in what a machine decided: devices that it has let go of are free again. It says whether any are, so that
-// the host can ask the tenant's other machines what they want. Devices that were granted and not begun are freed too.
+// Note takes in what a machine decided: devices that it has let go of are free again, and those that are well leave
+// room in their budgets. It says whether there are any, so that the host can ask the tenant's machines what they want. Devices that were granted and not begun are freed too.
 func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	freed := false
+	var budgets *page
+	if m.stage.Final() {
+		freed = a.ledger.remove(m.plan.Key)
+	} else {
+		budgets = a.ledger.page(m.plan)
+	}
 	release := func(d int32) {
+		if budgets != nil && !m.disrupted(d) && a.ledger.clear(budgets, d) {
+			freed = true
+		}
 		id := m.ref(d)
 		if a.holder[id] == m.plan.Key && m.dev[d].flags&session == 0 {
 			delete(a.holder, id)

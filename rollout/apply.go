@@ -113,6 +113,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case StopAsked:
 		return devices(e.Devices)
+	case Acknowledged:
+		return devices(e.Devices)
 	case UndoBegan:
 		return devices(e.Devices)
 	}
@@ -217,6 +219,11 @@ func (m *Machine) apply(e Event) {
 		m.applyOverdue(e)
 	case Pooled:
 		m.pooled = append(m.pooled, e.Outcomes.Patch)
+	case Acknowledged:
+		for _, d := range e.Devices {
+			m.dev[d].flags |= acked
+		}
+		m.batch.Freed = append(m.batch.Freed, e.Devices...)
 	case DeviceSettled:
 		m.applySettled(e)
 	case StopAsked:
@@ -265,7 +272,7 @@ func (m *Machine) applyIssued(e Issued) {
 		}
 		dev.flags &^= absent | stopped | picked
 		if e.Op != OpDownload {
-			dev.flags |= session
+			dev.flags = dev.flags&^acked | session
 		}
 		if e.Absent {
 			dev.flags |= absent
@@ -427,6 +434,9 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		dev := &m.dev[d]
 		if dev.state == settled {
 			continue
+		}
+		if dev.flags&session == 0 && m.disrupted(d) {
+			m.batch.Freed = append(m.batch.Freed, d) // it may be disrupted no longer
 		}
 		m.free(d)
 		if dev.flags&gone != 0 {

@@ -34,6 +34,7 @@ func everyEvent() []Event {
 		Released{"x:1", "olga", "fixed"}, Staged{StageEnding, StageDenied, "denied", "hans", "no"},
 		Reviewed{"r", "inge", "was fine"},
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
+		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},
 		Escalated{"x:1", []policy.Cause{{Code: policy.CauseEPSS, From: "0.1", To: "0.9"}}, []int32{1, 7}, []time.Time{at, at}},
 	}

@@ -70,6 +70,8 @@ func (m *Machine) commanded(c Command) error {
 			}
 		}
 		return no("patch %q is not in quarantine here", c.Patch)
+	case DoAcknowledge:
+		return m.acknowledge(c, no)
 	case DoReview:
 		return m.review(c, no)
 	default:

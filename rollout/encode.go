@@ -40,6 +40,8 @@ const (
 
 	kindOverdue byte = 32
 	kindPooled  byte = 33
+
+	kindAcknowledged byte = 48
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -62,6 +64,7 @@ func (Escalated) kind() byte     { return kindEscalated }
 func (Overdue) kind() byte       { return kindOverdue }
 func (Pooled) kind() byte        { return kindPooled }
 func (Downloaded) kind() byte    { return kindDownloaded }
+func (Acknowledged) kind() byte  { return kindAcknowledged }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -99,8 +102,13 @@ func (v WindowMissed) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.byte(byte(v.Then))
 }
-func (v Pooled) encode(e *encoder)    { e.int(v.Ring); e.json(v.Outcomes); e.json(v.Above) }
-func (v Overdue) encode(e *encoder)   { e.devices(v.Devices) }
+func (v Pooled) encode(e *encoder)  { e.int(v.Ring); e.json(v.Outcomes); e.json(v.Above) }
+func (v Overdue) encode(e *encoder) { e.devices(v.Devices) }
+func (v Acknowledged) encode(e *encoder) {
+	e.devices(v.Devices)
+	e.string(v.By)
+	e.string(v.Reason)
+}
 func (v Lapsed) encode(e *encoder)    { e.devices(v.Devices) }
 func (v StopAsked) encode(e *encoder) { e.devices(v.Devices) }
 func (v Reviewed) encode(e *encoder)  { e.string(v.Request); e.string(v.By); e.string(v.Reason) }
@@ -237,6 +245,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return Downloaded{Devices: d.devices(), Failed: d.bool(), Fault: patch.Fault(d.byte())}
 	case kindWindowMissed:
 		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
+	case kindAcknowledged:
+		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
 	case kindLapsed:
 		return Lapsed{Devices: d.devices()}
 	case kindDeviceSettled:

@@ -14,7 +14,7 @@ type Batch struct {
 	At      time.Time
 	Events  []Event
 	Actions []Action
-	Freed   []int32 // devices whose work in this rollout has ended for now: others may have them
+	Freed   []int32 // devices whose work in this rollout has ended for now, or that are not disrupted by it any more
 }
 
 // Empty says whether nothing was decided.
@@ -165,6 +165,14 @@ type DeviceSettled struct {
 	Fault   patch.Fault
 	Owes    bool // a restart that the policy did not want
 	Devices []int32
+}
+
+// Acknowledged says that a person knows that these devices were left disrupted: they use up no budget any more, until work on them
+// begins again.
+type Acknowledged struct {
+	Devices []int32
+	By      string
+	Reason  string
 }
 
 // StopAsked says that these devices were asked to stop what they do.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -88,6 +89,11 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}
 	return x
+}
+
+// Add adds a reason that others than the rollout itself have, such as its [Agenda]: its turn has not come then.
+func (x *Explanation) Add(why Message) {
+	x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m Message) bool { return m.Code == "wait-turn" }), why)
 }
 
 func (x *Explanation) soonest(t time.Time) {

@@ -125,6 +125,7 @@ const (
 	overdue                   // had no outcome in the time that its gate's evidence leaves it
 	counted                   // stands among the settled ones of its ring's evidence
 	placed                    // has a place in the ramp of its ring
+	acked                     // somebody knows that it failed: it is not counted as disrupted
 )
 
 // aux holds what few devices have.

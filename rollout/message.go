@@ -117,6 +117,8 @@ func english(code string) (string, bool) {
 		return "{devices}: unreachable for too long to wait for", true
 	case "settled":
 		return "{devices}: {outcome}[ ({fault})][, {owes}]", true
+	case "acknowledged":
+		return "{devices}: acknowledged by {by}[: {reason}]", true
 	case "stop-asked":
 		return "stop {devices}", true
 	case "undo-began":
@@ -153,6 +155,8 @@ func english(code string) (string, bool) {
 		return "{active} of {limit} devices are being worked on[ in ring {ring}]", true
 	case "wait-ramp":
 		return "{placed} of {places} places in ring {ring} are taken: there are more once devices are well", true
+	case "wait-budget":
+		return "budget {budget}: {used} of {limit} disrupted at {domain}", true
 	case "wait-held":
 		return "ring {ring} is held: {code}", true
 	case "wait-soaking":
@@ -364,6 +368,8 @@ func (p *Plan) Describe(e Event) []Message {
 			owes = "a restart is owed"
 		}
 		return []Message{message("settled", "devices", p.names(e.Devices), "outcome", e.Outcome.String(), "fault", fault, "owes", owes)}
+	case Acknowledged:
+		return []Message{message("acknowledged", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
 	case StopAsked:
 		return []Message{message("stop-asked", "devices", p.names(e.Devices))}
 	case UndoBegan:

@@ -36,12 +36,18 @@ type PlanInput struct {
 
 	// Tenants holds the distinct tenants of the devices: the rollout's, or below it. nil means that all are the rollout's.
 	Tenants []inventory.Tenant
+
+	// Domains holds the failure domains of the policy's budgets, with how many devices of the inventory each has, and Places the
+	// distinct sets of them that a device belongs to, each in the order of the budgets. Both may be nil if there are no budgets.
+	Domains []Domain
+	Places  [][]uint32
 }
 
 // A Target is one device of a [PlanInput]: small, so that a million of them fit in memory.
 type Target struct {
 	Device  inventory.DeviceID
 	Content uint32 // index into Contents
+	Place   uint32 // index into Places
 	Ring    int16  // index of the ring with Devices that claims it, or ByShare
 	Zone    uint16 // index into Zones
 	Tenant  uint16 // index into Tenants
@@ -55,7 +61,8 @@ const ByShare int16 = -1
 //
 // Devices are numbered: those of the first ring come first, and within a ring they stand in the order of a keyed hash of
 // their IDs, which is stable across restarts and another for every salt. Content, Zone and Owner have one element for every
-// device: the number of its content, of its time zone and of its tenant.
+// device: the number of its content, of its time zone and of its tenant. So has Place, the number of its set of failure domains,
+// if the policy has budgets.
 type Plan struct {
 	Key
 	Policy   policy.Policy        `json:"policy"`
@@ -70,6 +77,9 @@ type Plan struct {
 	Content  []uint32             `json:"content"`
 	Zone     []uint16             `json:"zone"`
 	Owner    []uint16             `json:"owner"`
+	Domains  []Domain             `json:"domains,omitempty"`
+	Places   [][]uint32           `json:"places,omitempty"` // the distinct sets of domains that a device belongs to
+	Place    []uint32             `json:"place,omitempty"`
 }
 
 // A PlannedRing is a ring of a plan: its settings, after empty rings were merged into it, and its devices.
@@ -114,6 +124,9 @@ func NewPlan(in PlanInput) (Plan, error) {
 		Zone:    make([]uint16, len(in.Targets)),
 		Owner:   make([]uint16, len(in.Targets)),
 	}
+	if len(in.Places) > 0 {
+		p.Domains, p.Places, p.Place = in.Domains, in.Places, make([]uint32, len(in.Targets))
+	}
 	// Positions are handed out in the order of the hash, so that each ring's devices stand in that order too.
 	next := make([]int, len(counts))
 	cut := make([]int, 0, len(counts)) // rings with a share, and where among the unclaimed devices each ends
@@ -150,6 +163,9 @@ func NewPlan(in PlanInput) (Plan, error) {
 			i := next[ring]
 			next[ring]++
 			p.Devices[i], p.Content[i], p.Zone[i], p.Owner[i] = t.Device, t.Content, t.Zone, t.Tenant
+			if p.Place != nil {
+				p.Place[i] = t.Place
+			}
 		}
 	}
 	p.rings(counts)
@@ -164,6 +180,7 @@ func (p *Plan) renumber() {
 	p.Contents = firstUse(p.Contents, p.Content)
 	p.Zones = firstUse(p.Zones, p.Zone)
 	p.Tenants = firstUse(p.Tenants, p.Owner)
+	p.renumberDomains()
 }
 
 func firstUse[T any, N uint16 | uint32](all []T, used []N) []T {
@@ -202,6 +219,9 @@ func (in *PlanInput) check() error {
 		return fmt.Errorf("%d approvals for %d contents", len(in.Approval), len(in.Contents))
 	case in.Needs != nil && len(in.Needs) != len(in.Contents):
 		return fmt.Errorf("needs of %d contents, there are %d", len(in.Needs), len(in.Contents))
+	}
+	if err := checkDomains(&in.Policy, in.Domains, in.Places); err != nil {
+		return err
 	}
 	for _, t := range in.Tenants {
 		if !in.Tenant.Contains(t) {
@@ -251,6 +271,9 @@ func (in *PlanInput) order(salt string) (order []uint64, mask uint64, err error)
 		}
 		if int(t.Tenant) >= max(len(in.Tenants), 1) {
 			return nil, 0, fmt.Errorf("device %s: tenant %d of %d", t.Device, t.Tenant, len(in.Tenants))
+		}
+		if int(t.Place) >= max(len(in.Places), 1) {
+			return nil, 0, fmt.Errorf("device %s: place %d of %d", t.Device, t.Place, len(in.Places))
 		}
 		k := xxh64.Sum(seed, string(t.Device))
 		a[i] = k&^mask | uint64(i)
@@ -463,7 +486,7 @@ func (p *Plan) TenantOf(i int) inventory.Tenant {
 func (p *Plan) Digest() (patch.Digest, error) {
 	// The long lists are hashed as they are; everything else by way of its JSON, which has one form.
 	short := *p
-	short.Devices, short.Content, short.Zone, short.Owner = nil, nil, nil, nil
+	short.Devices, short.Content, short.Zone, short.Owner, short.Place = nil, nil, nil, nil, nil
 	head, err := json.Marshal(&short)
 	if err != nil {
 		return "", fmt.Errorf("rollout: plan %s: %w", p.Key, err)
@@ -478,6 +501,9 @@ func (p *Plan) Digest() (patch.Digest, error) {
 		buf = binary.AppendUvarint(buf, uint64(p.Content[i]))
 		buf = binary.AppendUvarint(buf, uint64(p.Zone[i]))
 		buf = binary.AppendUvarint(buf, uint64(p.Owner[i]))
+		if len(p.Place) > 0 {
+			buf = binary.AppendUvarint(buf, uint64(p.Place[i]))
+		}
 		if len(buf) > 1<<15 {
 			h.Write(buf)
 			buf = buf[:0]
@@ -505,6 +531,17 @@ func (p *Plan) Valid() error {
 		if !p.Tenant.Contains(t) {
 			return bad("devices of tenant %q, which is neither %q nor below it", t, p.Tenant)
 		}
+	}
+	if len(p.Places) > 0 && len(p.Place) != n || len(p.Places) == 0 && len(p.Place) > 0 {
+		return bad("%d devices, %d places of %d", n, len(p.Place), len(p.Places))
+	}
+	for i, place := range p.Place {
+		if int(place) >= len(p.Places) {
+			return bad("device %s: place %d of %d", p.Devices[i], place, len(p.Places))
+		}
+	}
+	if err := checkDomains(&p.Policy, p.Domains, p.Places); err != nil {
+		return bad("%w", err)
 	}
 	seed := orderSeed(p.Salt, p.Tenant)
 	at := 0

@@ -25,6 +25,9 @@ func (p Plan) String() string {
 	if fit := p.Policy.Fit; fit != (policy.Fit{}) {
 		fmt.Fprintf(&b, "  work begins only where it fits: %s\n", fit)
 	}
+	for i := range p.Policy.Budgets {
+		fmt.Fprintf(&b, "  disrupted at once: %s\n", p.Policy.Budgets[i])
+	}
 	patches := make(map[string]bool)
 	for i := range p.Contents {
 		for j := range p.Contents[i].Patches {

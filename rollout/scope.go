@@ -44,6 +44,7 @@ type Scope struct {
 	tenants  map[inventory.Tenant]uint16
 	local    bool // the windows go by the devices' own clocks
 	clocks   bool // the rules or deadlines go by when a patch was first seen or approved
+	domains  *Domains
 	in       PlanInput
 	sum      Summary
 	key      []byte
@@ -90,10 +91,10 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 	}
 	s := &Scope{
 		cfg: cfg, held: make(map[patch.ID][]Quarantine), contents: make(map[string]uint32), zones: make(map[string]zone),
-		tenants: make(map[inventory.Tenant]uint16),
-		seen:    make(map[patch.ID]bool),
-		in:      PlanInput{Key: cfg.Key, Policy: cfg.Policy, By: cfg.By, At: cfg.At, Salt: cfg.Salt},
-		sum:     Summary{Skipped: make(map[string]int), Examples: make(map[string][]inventory.DeviceID)},
+		tenants: make(map[inventory.Tenant]uint16), domains: NewDomains(cfg.Policy.Budgets),
+		seen: make(map[patch.ID]bool),
+		in:   PlanInput{Key: cfg.Key, Policy: cfg.Policy, By: cfg.By, At: cfg.At, Salt: cfg.Salt},
+		sum:  Summary{Skipped: make(map[string]int), Examples: make(map[string][]inventory.DeviceID)},
 	}
 	for _, q := range cfg.Quarantine {
 		if q.Released.IsZero() && (q.Tenant.Contains(cfg.Tenant) || cfg.Tenant.Contains(q.Tenant)) {
@@ -112,12 +113,14 @@ func ownClock(ws []policy.Window) bool {
 	return slices.ContainsFunc(ws, func(w policy.Window) bool { return w.Zone == "" })
 }
 
-// Add looks at one device. A device of a tenant that is not the rollout's, or below it, is an error.
+// Add looks at one device, and counts it in its failure domains, whether it gets something or not: what a budget allows is a share
+// of all devices that were added. A device of a tenant that is not the rollout's, or below it, is an error.
 func (s *Scope) Add(d *inventory.Device) error {
 	if !s.cfg.Tenant.Contains(d.Tenant) {
 		return fmt.Errorf("rollout: %s: device %s belongs to tenant %q", s.cfg.Key, d.ID, d.Tenant)
 	}
 	s.sum.Devices++
+	place := s.domains.Add(d)
 	a := inventory.Assess(s.cfg.Catalog, d)
 	switch a.State() {
 	case inventory.StateClean:
@@ -145,7 +148,7 @@ func (s *Scope) Add(d *inventory.Device) error {
 	s.sum.Targets++
 	c := s.content(content, needs)
 	s.saw(&s.in.Contents[c], d)
-	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant)})
+	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Place: place, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant)})
 	return nil
 }
 
@@ -420,7 +423,11 @@ func (s *Scope) ring(d *inventory.Device) int16 {
 }
 
 // Input returns what [NewPlan] makes a plan of.
-func (s *Scope) Input() PlanInput { return s.in }
+func (s *Scope) Input() PlanInput {
+	in := s.in
+	s.domains.Fill(&in)
+	return in
+}
 
 // Summary returns the numbers so far.
 func (s *Scope) Summary() Summary {

@@ -211,6 +211,29 @@ func TestAPlanKeepsWhenPatchesWereReleasedAndSeen(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
+func TestScopeCountsFailureDomainsOverTheWholeInventory(t *testing.T) {
+	p := approveSecurity()
+	p.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Share: 5000}}
+	at := func(d inventory.Device, site string) inventory.Device {
+		d.Labels = map[string]string{"site": site}
+		return d
+	}
+	s := scopeOf(t, rollout.ScopeConfig{Policy: p}, []patch.Patch{update("openssl", "2", patch.ClassSecurity)},
+		at(laptop("ada", "openssl", "1"), "oslo"), at(laptop("bob", "openssl", "2"), "oslo"), at(laptop("cyd"), "oslo"), at(laptop("dan", "openssl", "1"), "oslo"),
+		at(laptop("eve", "openssl", "2"), "bern"), laptop("fay", "openssl", "1"))
+	plan, err := rollout.NewPlan(s.Input())
+	require.NoError(t, err)
+	require.Equal(t, []rollout.Domain{{Budget: 0, Tenant: "acme/berlin", Values: []string{"oslo"}, Devices: 4}}, plan.Domains,
+		"with those that miss nothing, or of which nothing is known; and no site that gets nothing")
+	require.Equal(t, 2, plan.Limit(0))
+	require.Equal(t, "site oslo", plan.DomainName(0))
+	for d, want := range map[inventory.DeviceID]int{"ada": 1, "dan": 1, "fay": 0} {
+		i, ok := plan.Find(d)
+		require.True(t, ok)
+		require.Len(t, plan.DomainsOf(i), want)
+	}
+}
+
 func TestScopeRefusesAnotherTenantsDevice(t *testing.T) {
 	s := scopeOf(t, rollout.ScopeConfig{}, nil)
 	d := laptop("ada", "openssl", "1")

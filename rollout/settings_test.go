@@ -225,7 +225,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Retry", "Reboot", "Rollback", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download."} {

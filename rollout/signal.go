@@ -73,7 +73,7 @@ type Commanded struct {
 type Command struct {
 	Do     Do                 `json:"do"`
 	Ring   string             `json:"ring,omitempty"`   // with DoPromote, DoUndoRing, DoReview
-	Device inventory.DeviceID `json:"device,omitempty"` // with DoSkip, DoUndoDevice
+	Device inventory.DeviceID `json:"device,omitempty"` // with DoSkip, DoUndoDevice, DoAcknowledge
 	Patch  patch.ID           `json:"patch,omitempty"`  // with DoRelease
 	Force  bool               `json:"force,omitempty"`  // with the undo commands: also below the fix of a vulnerability that is known to be exploited; needs a reason
 	By     string             `json:"by"`
@@ -84,18 +84,19 @@ type Command struct {
 type Do uint8
 
 const (
-	DoNothing    Do = iota
-	DoPause         // begin nothing until resumed; what runs goes on
-	DoResume        // after a pause, or after a halt once every failed ring is promoted
-	DoHalt          // begin nothing, and ask what runs to stop
-	DoCancel        // end the rollout; what was installed stays
-	DoUndo          // roll back everything that was touched
-	DoUndoRing      // roll back one ring
-	DoUndoDevice    // roll back one device
-	DoSkip          // leave a device out that has not been begun
-	DoPromote       // open the next ring whatever the gate says
-	DoRelease       // end the quarantine of a patch
-	DoReview        // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
+	DoNothing     Do = iota
+	DoPause          // begin nothing until resumed; what runs goes on
+	DoResume         // after a pause, or after a halt once every failed ring is promoted
+	DoHalt           // begin nothing, and ask what runs to stop
+	DoCancel         // end the rollout; what was installed stays
+	DoUndo           // roll back everything that was touched
+	DoUndoRing       // roll back one ring
+	DoUndoDevice     // roll back one device
+	DoSkip           // leave a device out that has not been begun
+	DoPromote        // open the next ring whatever the gate says
+	DoRelease        // end the quarantine of a patch
+	DoReview         // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
+	DoAcknowledge    // a device that was left disrupted uses up no budget any more
 )
 
 // afterwards says whether d makes sense for a rollout that is ending or over.
@@ -103,7 +104,7 @@ func (d Do) afterwards() bool { return d == DoRelease || d == DoReview }
 
 func doNames() enum.Names {
 	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release",
-		"review"}
+		"review", "acknowledge"}
 }
 
 // String returns the lower-case name, as used in JSON.

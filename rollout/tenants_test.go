@@ -20,12 +20,18 @@ type sisters struct {
 	now    time.Time
 }
 
-func newSisters(t *testing.T, limit int) *sisters {
+func newSisters(t *testing.T, limit int, budgets ...policy.Budget) *sisters {
 	t.Helper()
 	s := &sisters{agenda: Agenda{Limit: limit}}
 	for _, tenant := range []inventory.Tenant{"acme/berlin", "acme/bonn"} {
 		in := input(3, policy.Ring{Name: "all", Rest: true})
 		in.Key.Tenant, s.now = tenant, in.At
+		in.Policy.Budgets = budgets
+		domains := NewDomains(budgets)
+		for i := range in.Targets {
+			in.Targets[i].Place = domains.Add(&inventory.Device{Tenant: tenant, ID: in.Targets[i].Device})
+		}
+		domains.Fill(&in)
 		p, err := NewPlan(in)
 		require.NoError(t, err)
 		m, err := NewMachine(p)
@@ -113,6 +119,17 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 				_, held := s.agenda.Explain(s.bonn.ref(int32(d)), s.bonn.plan.Key)
 				require.False(t, held, "nothing is said of a rollout of berlin")
 			}
+		},
+		"Agenda.ExplainBudget": func(t *testing.T) {
+			s := newSisters(t, 0, policy.Budget{Name: "two", Count: 2})
+			require.Len(t, s.takes(t, s.berlin), 2)
+			_, full := s.agenda.ExplainBudget(s.berlin, s.berlin.plan.Devices[2])
+			require.True(t, full)
+			for _, d := range s.bonn.plan.Devices {
+				_, full := s.agenda.ExplainBudget(s.bonn, d)
+				require.False(t, full, "what is disrupted in berlin uses up nothing of bonn's")
+			}
+			require.Len(t, s.takes(t, s.bonn), 2)
 		},
 		"Agenda.KeptBack": func(t *testing.T) {
 			s := newSisters(t, 0)

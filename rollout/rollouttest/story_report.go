@@ -199,7 +199,7 @@ func (st *story) command(c *script.Command) error {
 	switch subject := arg(c, 0); k.Do {
 	case rollout.DoPromote, rollout.DoUndoRing, rollout.DoReview:
 		k.Ring = subject
-	case rollout.DoSkip, rollout.DoUndoDevice:
+	case rollout.DoSkip, rollout.DoUndoDevice, rollout.DoAcknowledge:
 		k.Device = inventory.DeviceID(subject)
 	case rollout.DoRelease:
 		k.Patch = patch.ID(subject)
@@ -271,6 +271,9 @@ func (st *story) explain(c *script.Command) error {
 		return err
 	}
 	x := r.tape.live.Explain(inventory.DeviceID(arg(c, 0)), st.now)
+	if why, ok := st.agenda.ExplainBudget(r.tape.live, x.Device); ok {
+		x.Add(why)
+	}
 	for _, m := range x.Reasons {
 		st.out = append(st.out, st.say(m))
 	}

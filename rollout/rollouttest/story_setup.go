@@ -30,6 +30,7 @@ type scene struct {
 type sceneDevice struct {
 	name    string
 	zone    string
+	labels  map[string]string
 	patches []string
 	ring    int16
 }
@@ -45,11 +46,12 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
+		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
 		return true, s.patch(c)
-	case "device": // device eve zone=Europe/Oslo patches=p1,p2: a device by share, or more about one that a ring names
+	case "device": // device eve zone=Europe/Oslo patches=p1,p2 site=oslo (any other word is a label): a device by share, or more about one that a ring names
 		return true, s.device(c)
 	case "devices": // devices 20: as many devices by share, called d1 to d20
 		n, err := strconv.Atoi(arg(c, 0))
@@ -103,6 +105,8 @@ func (s *scene) option(key, value string) error {
 		p.Rollback.Irreversible = value == "yes"
 	case "maxactive":
 		return number(&p.MaxActive, value)
+	case "budget":
+		return s.budget(value)
 	case "limit":
 		return number(&s.limit, value)
 	case "window":
@@ -137,6 +141,36 @@ func bypass(to *policy.Bypass, value string) error {
 			return fmt.Errorf("%q cannot be bypassed", what)
 		}
 	}
+	return nil
+}
+
+// budget reads "oslo: site,role 2 10% of role=db": a name, the labels that tell the domains apart or - for none, a count, a share,
+// and the devices, of which the last three may be missing.
+func (s *scene) budget(value string) error {
+	name, rest, _ := strings.Cut(value, ": ")
+	rest, of, _ := strings.Cut(rest, " of ")
+	b := policy.Budget{Name: name}
+	for i, word := range strings.Fields(rest) {
+		var err error
+		switch {
+		case i == 0 && word != "-":
+			b.Per = strings.Split(word, ",")
+		case i == 0:
+		case strings.HasSuffix(word, "%"):
+			err = text(&b.Share, word)
+		default:
+			err = number(&b.Count, word)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if of != "" {
+		if err := text(&b.Devices, of); err != nil {
+			return err
+		}
+	}
+	s.policy.Budgets = append(s.policy.Budgets, b)
 	return nil
 }
 
@@ -261,7 +295,10 @@ func (s *scene) device(c *script.Command) error {
 		case "patches":
 			d.patches = strings.Split(value, ",")
 		default:
-			return fmt.Errorf("unknown option %q", key)
+			if d.labels == nil {
+				d.labels = make(map[string]string)
+			}
+			d.labels[key] = value
 		}
 		return nil
 	})
@@ -314,8 +351,10 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 	}
 	in.Policy = s.policy
 	in.Policy.Rings = slices.Clone(s.policy.Rings)
+	domains := rollout.NewDomains(in.Policy.Budgets)
 	for i := range s.devices {
 		d := &s.devices[i]
+		place := domains.Add(&inventory.Device{Tenant: in.Tenant, ID: inventory.DeviceID(d.name), Labels: d.labels})
 		if names != nil && !slices.Contains(names, d.name) {
 			continue
 		}
@@ -333,8 +372,9 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 		if err != nil {
 			return rollout.Plan{}, err
 		}
-		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Ring: d.ring, Zone: uint16(z)})
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Place: place, Ring: d.ring, Zone: uint16(z)})
 	}
+	domains.Fill(&in)
 	return rollout.NewPlan(in)
 }
 

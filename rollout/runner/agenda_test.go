@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/journal/memjournal"
 	"github.com/patchflow/patchflow/providers/memory"
 	"github.com/patchflow/patchflow/rollout"
@@ -323,4 +325,48 @@ func TestADeviceThatAnotherRolloutWorksOnIsExplained(t *testing.T) {
 		ends(t, r, key("q2"))
 		require.Equal(t, []string{"settled: succeeded"}, reasons(key("q2")))
 	})
+}
+
+// Two rollouts have a device each at a site where only one may be disrupted. The first one's device fails: the second waits for it, and
+// is told why, until a person acknowledges the failure, or the first rollout ends.
+func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
+	for name, release := range map[string]rollout.Command{
+		"acknowledged": {Do: rollout.DoAcknowledge, Device: dev(0), By: "olga"},
+		"ended":        {Do: rollout.DoCancel, By: "olga"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fleet(nil, 0)
+				for i, pkg := range []string{"openssl", "curl"} {
+					d := unpatched("acme", dev(i), pkg)
+					d.Labels = map[string]string{"site": "oslo"}
+					f.AddDevice(d)
+				}
+				f.Behave = func(d inventory.DeviceID, _ rollout.Task) memory.Behaviour {
+					if d == dev(0) {
+						return memory.Behaviour{Fault: patch.Permanent}
+					}
+					return memory.Behaviour{}
+				}
+				r := start(t, config(f, new(memjournal.Journal)))
+				p := all()
+				p.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Count: 1}}
+				p.Rings[0].Gate.Manual, p.Rings[0].Gate.MaxFailed = true, 9999
+				begin(t, r, key("q1"), only("openssl", p))
+				pass(time.Minute)
+				p.Rings = slices.Clone(p.Rings)
+				p.Rings[0].Gate.Manual = false
+				begin(t, r, key("q2"), only("curl", p))
+				pass(time.Hour)
+				x, err := r.Explain(t.Context(), key("q2"), dev(1))
+				require.NoError(t, err)
+				require.Len(t, x.Reasons, 1)
+				require.Equal(t, "budget sites: 1 of 1 disrupted at site oslo", x.Reasons[0].String())
+
+				require.NoError(t, r.Command(t.Context(), key("q1"), release))
+				s := ends(t, r, key("q2"))
+				require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: 1}, outcomes(s))
+			})
+		})
+	}
 }

@@ -250,6 +250,7 @@ func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceI
 	open := false
 	ref := inventory.Ref{Device: d}
 	agenda := rollout.Agenda{Hold: r.cfg.Hold}
+	o, owned := r.owner(k)
 	err = r.view(ctx, k, func(m *rollout.Machine) {
 		x = m.Explain(d, r.clock.Now())
 		i, ok := m.Plan().Find(d)
@@ -257,17 +258,23 @@ func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceI
 			open, ref.Tenant = m.Device(i).Outcome == rollout.Unsettled, m.Plan().TenantOf(i)
 		}
 		if why, held := agenda.ExplainHold(m, d, r.clock.Now()); held {
-			x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m rollout.Message) bool { return m.Code == "wait-turn" }), why)
+			x.Add(why)
+		}
+		if owned {
+			o.tenant.mu.Lock()
+			defer o.tenant.mu.Unlock()
+			if why, full := o.tenant.agenda.ExplainBudget(m, d); full {
+				x.Add(why)
+			}
 		}
 	})
-	o, owned := r.owner(k)
 	if err != nil || !open || !owned {
 		return x, err
 	}
 	o.tenant.mu.Lock()
 	defer o.tenant.mu.Unlock()
 	if other, held := o.tenant.agenda.Explain(ref, k); held {
-		x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m rollout.Message) bool { return m.Code == "wait-turn" }), other)
+		x.Add(other)
 	}
 	return x, nil
 }

@@ -238,14 +238,55 @@ func Replan(p *rollout.Plan, to policy.Policy, place func(inventory.DeviceID) in
 		}
 		claims[at] = int16(r)
 	}
+	places, err := replace(p, &in)
+	if err != nil {
+		return rollout.Plan{}, err
+	}
 	for i, id := range p.Devices {
-		t := rollout.Target{Device: id, Content: p.Content[i], Zone: p.Zone[i], Tenant: p.Owner[i], Ring: claims[p.RingOf(i)]}
+		t := rollout.Target{Device: id, Content: p.Content[i], Zone: p.Zone[i], Place: places[i], Tenant: p.Owner[i], Ring: claims[p.RingOf(i)]}
 		if place != nil {
 			t.Ring = place(id)
 		}
 		in.Targets = append(in.Targets, t)
 	}
 	return rollout.NewPlan(in)
+}
+
+// replace gives in the failure domains that the budgets of its policy have in the plan, and returns the places of the devices. Labels
+// are not in a plan: a budget must be over the same devices and labels as one that was recorded.
+func replace(p *rollout.Plan, in *rollout.PlanInput) ([]uint32, error) {
+	places := make([]uint32, len(p.Devices))
+	was := make([]int, len(in.Policy.Budgets)) // by budget: which it was in the plan
+	for i := range in.Policy.Budgets {
+		b := &in.Policy.Budgets[i]
+		was[i] = slices.IndexFunc(p.Policy.Budgets, func(o policy.Budget) bool { return o.Devices.Equal(b.Devices) && slices.Equal(o.Per, b.Per) })
+		if was[i] < 0 {
+			return nil, fmt.Errorf("simulate: budget %q is over failure domains that the recorded plan does not know", b.Name)
+		}
+	}
+	if len(was) == 0 {
+		return places, nil
+	}
+	copy(places, p.Place)
+	in.Places = make([][]uint32, len(p.Places))
+	number := make(map[[2]int]uint32) // by budget and domain of the plan
+	for i, place := range p.Places {
+		for b, old := range was {
+			for _, n := range place {
+				d, key := p.Domains[n], [2]int{b, int(n)}
+				if d.Budget != old {
+					continue
+				}
+				at, known := number[key]
+				if !known {
+					at, d.Budget = uint32(len(in.Domains)), b
+					number[key], in.Domains = at, append(in.Domains, d)
+				}
+				in.Places[i] = append(in.Places[i], at)
+			}
+		}
+	}
+	return places, nil
 }
 
 // String tells the comparison in a few lines for people.

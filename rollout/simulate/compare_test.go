@@ -160,6 +160,48 @@ func TestReplanPutsDevicesWhereTheirRingsWere(t *testing.T) {
 	require.Equal(t, "it", got.Rings[got.RingOf(i)].Name)
 }
 
+func TestReplanKeepsFailureDomains(t *testing.T) {
+	sites, pairs := policy.Budget{Name: "sites", Per: []string{"site"}, Count: 1}, policy.Budget{Name: "pairs", Per: []string{"pair"}, Count: 1}
+	p := policy.Policy{Name: "p", Rings: []policy.Ring{{Name: "all", Rest: true}}, Budgets: []policy.Budget{sites, pairs}}
+	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: "q1"}, Policy: p, At: monday(),
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "x:p1"}}}}}
+	domains := rollout.NewDomains(p.Budgets)
+	for _, id := range []inventory.DeviceID{"a", "b", "c", "d"} {
+		d := inventory.Device{Tenant: "acme", ID: id, Labels: map[string]string{"site": "oslo"}}
+		if id < "c" {
+			d.Labels["pair"] = "1"
+		}
+		in.Targets = append(in.Targets, rollout.Target{Device: id, Place: domains.Add(&d), Ring: rollout.ByShare})
+	}
+	domains.Fill(&in)
+	recorded, err := rollout.NewPlan(in)
+	require.NoError(t, err)
+
+	sites.Name, sites.Count = "places", 3
+	to := p
+	to.Budgets = []policy.Budget{pairs, sites}
+	got := replan(t, recorded, to)
+	for id, want := range map[inventory.DeviceID][]string{"a": {"pair 1", "site oslo"}, "d": {"site oslo"}} {
+		i, _ := got.Find(id)
+		var names []string
+		for _, n := range got.DomainsOf(i) {
+			names = append(names, got.DomainName(n))
+			if got.DomainName(n) == "site oslo" {
+				require.Equal(t, 3, got.Limit(n))
+				require.Equal(t, 4, got.Domains[n].Devices)
+			}
+		}
+		require.Equal(t, want, names)
+	}
+	require.Len(t, got.Domains, 2)
+
+	to.Budgets = []policy.Budget{{Name: "racks", Per: []string{"rack"}, Count: 1}}
+	_, err = simulate.Replan(&recorded, to, nil)
+	require.ErrorContains(t, err, `budget "racks" is over failure domains that the recorded plan does not know`)
+	to.Budgets = nil
+	require.Empty(t, replan(t, recorded, to).Domains)
+}
+
 func TestSettingsOfTheComparison(t *testing.T) {
 	p := threeRings(1000)
 	p.Rings[1].Approval = true

@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/patchflow/patchflow/inventory"
+)
+
+// A Budget bounds how many devices of one failure domain are disrupted at once: those of a site, of a cluster, of a pair that must
+// never be down together. A failure domain is the devices of one tenant that Devices picks and that have the same values of all
+// labels in Per. A device that lacks one of these labels belongs to no domain, and the budget says nothing about it.
+//
+// A device is disrupted from when work on it begins until it is verified to be well. One that failed stays disrupted until a person
+// acknowledges it. All rollouts of the tenant that have a budget over the same Devices and Per count together, each against its own
+// limit.
+type Budget struct {
+	Name    string             `json:"name" yaml:"name"`
+	Devices inventory.Selector `json:"devices,omitzero" yaml:"devices,omitempty"` // that it is about; none means all
+	Per     []string           `json:"per,omitempty" yaml:"per,omitempty"`        // labels that tell the domains apart; none means one domain for each tenant
+	Count   int                `json:"count,omitempty" yaml:"count,omitempty"`    // at most so many at once; 0 means that only Share counts
+	Share   Share              `json:"share,omitempty" yaml:"share,omitempty"`    // at most this part of the domain, see [Budget.Limit]; 0 means that only Count counts
+}
+
+// Limit returns how many devices may be disrupted at once in a domain of so many devices: the lesser of Count and Share of them.
+// A share is rounded down, but never below one device: a smaller domain could never be patched at all.
+func (b *Budget) Limit(devices int) int {
+	if b.Share == 0 {
+		return b.Count
+	}
+	limit := max(int(int64(devices)*int64(b.Share)/int64(whole)), 1)
+	if b.Count > 0 {
+		limit = min(limit, b.Count)
+	}
+	return limit
+}
+
+// Domain returns the values of the labels in Per that d has, and whether d belongs to a domain of b at all.
+func (b *Budget) Domain(d *inventory.Device) ([]string, bool) {
+	if !b.Devices.IsZero() && !b.Devices.Matches(d) {
+		return nil, false
+	}
+	values := make([]string, len(b.Per))
+	for i, key := range b.Per {
+		v, ok := d.Labels[key]
+		if !ok {
+			return nil, false
+		}
+		values[i] = v
+	}
+	return values, true
+}
+
+// String returns what b allows, on one line: `at most 2 or 10% of each site`.
+func (b Budget) String() string {
+	var most []string
+	if b.Count > 0 {
+		most = append(most, fmt.Sprint(b.Count))
+	}
+	if b.Share > 0 {
+		most = append(most, b.Share.String())
+	}
+	s := "at most " + strings.Join(most, " or ") + " of "
+	if len(b.Per) > 0 {
+		s += "each " + strings.Join(b.Per, " and ")
+	} else {
+		s += "each tenant"
+	}
+	if !b.Devices.IsZero() {
+		s += ", of " + b.Devices.String()
+	}
+	return s
+}
+
+func (b *Budget) identity() *string { return &b.Name }
+
+func (c *checker) budgets(budgets []Budget) {
+	seen := make(map[string]int, len(budgets))
+	for i := range budgets {
+		b, at := &budgets[i], index("budgets", i)
+		c.name(join(at, "name"), b.Name)
+		c.unique(join(at, "name"), "budgets", b.Name, seen, i)
+		keys := make(map[string]int, len(b.Per))
+		for j, key := range b.Per {
+			c.name(index(join(at, "per"), j), key)
+			if first, ok := keys[key]; ok {
+				c.fault(index(join(at, "per"), j), "%q is named already, by %s", clip(key), index(join(at, "per"), first))
+			}
+			keys[key] = j
+		}
+		c.count(join(at, "count"), b.Count)
+		c.share(join(at, "share"), b.Share)
+		if b.Count == 0 && b.Share == 0 {
+			c.fault(at, "neither count nor share says how many devices may be disrupted at once")
+		}
+	}
+}
