@@ -66,10 +66,11 @@ const (
 	LintLateDeferral          // a deferral can last until what is left before a deadline is too short for windows and soaks
 	LintAllAtOnce             // every device is worked on at once
 	LintUnknownZone           // devices of a zone have no schedule
+	LintIdleDownload          // there are windows for downloads, and nothing that an installation would wait for meanwhile
 )
 
 func lintNames() enum.Names {
-	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone"}
+	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -104,6 +105,7 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	l.ringSizes()
 	l.deadlines()
 	l.allAtOnce()
+	l.downloads()
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return cmp.Compare(a.Code, b.Code) })
 	return l.warnings
 }
@@ -285,6 +287,22 @@ func (l *linter) allAtOnce() {
 	}
 }
 
+// downloads warns of windows for downloads that change nothing, since installations begin at once.
+func (l *linter) downloads() {
+	p := l.policy
+	if len(p.Windows) > 0 || len(p.Freezes) > 0 {
+		return
+	}
+	if len(p.Download.Windows) > 0 && !slices.ContainsFunc(p.Rings, func(r Ring) bool { return len(r.Windows) > 0 }) {
+		l.warn(Warning{Code: LintIdleDownload, Path: "download"})
+	}
+	for i := range p.Rings {
+		if r := &p.Rings[i]; len(r.Download.Windows) > 0 && len(r.Windows) == 0 {
+			l.warn(Warning{Code: LintIdleDownload, Path: join(index("rings", i), "download"), Name: r.Name})
+		}
+	}
+}
+
 // String returns w in English, in one line without a full stop, the place first.
 func (w Warning) String() string {
 	var b strings.Builder
@@ -316,6 +334,8 @@ func (w Warning) String() string {
 		fmt.Fprintf(&b, "ring %q takes every device at once: add rings, or set maxActive", w.Name)
 	case LintUnknownZone:
 		fmt.Fprintf(&b, "devices in zone %q have no schedule", w.Zone)
+	case LintIdleDownload:
+		b.WriteString("nothing is downloaded ahead: without windows for the installation nothing waits for one")
 	default:
 		b.WriteString("no warning")
 	}

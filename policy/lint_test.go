@@ -35,6 +35,17 @@ func TestWhatIsUnwise(t *testing.T) {
 		change func(p *Policy, f *LintFacts)
 		want   []string
 	}{
+		{"downloads ahead of nothing", func(p *Policy, _ *LintFacts) {
+			p.Download.Windows, p.Windows = p.Windows, nil
+			p.Rings[1].Download.Windows, p.Rings[1].Windows = p.Download.Windows, p.Download.Windows
+			p.Rings[2].Download.Windows = p.Download.Windows
+		}, []string{"rings[2].download: nothing is downloaded ahead: without windows for the installation nothing waits for one"}},
+		{"no ring waits for a window", func(p *Policy, _ *LintFacts) { p.Download.Windows, p.Windows = p.Windows, nil },
+			[]string{"download: nothing is downloaded ahead: without windows for the installation nothing waits for one"}},
+		{"downloads ahead of a freeze", func(p *Policy, _ *LintFacts) {
+			p.Download.Windows, p.Windows = p.Windows, nil
+			p.Freezes = []Freeze{{Name: "f", From: calendar.DateOf(2020, time.January, 1).At(0), Until: calendar.DateOf(2020, time.January, 2).At(0)}}
+		}, nil},
 		{"nothing", func(*Policy, *LintFacts) {}, nil},
 		{"nothing in a policy that installs nothing", func(p *Policy, f *LintFacts) { p.Rules = p.Rules[:1]; p.Rollback = Rollback{} }, nil},
 		{"nothing in a policy without rings", func(p *Policy, f *LintFacts) { p.Rings, p.Rollback = nil, Rollback{} }, nil},

@@ -139,6 +139,18 @@ func TestScopeLeavesOutDevicesThatCannotBeServed(t *testing.T) {
 	pol.Windows[0].Zone = "UTC"
 	s = scopeOf(t, rollout.ScopeConfig{Policy: pol}, []patch.Patch{update("openssl", "2", patch.ClassSecurity)}, lost, odd)
 	require.Equal(t, 2, s.Summary().Targets, "windows that name their zone need no other")
+	for name, own := range map[string]func(*policy.Policy, []policy.Window){
+		"restarts": func(p *policy.Policy, ws []policy.Window) {
+			p.Reboot = policy.Reboot{Mode: policy.RebootAlways, Windows: ws}
+		},
+		"downloads": func(p *policy.Policy, ws []policy.Window) { p.Download.Windows = ws },
+	} {
+		also := pol
+		own(&also, []policy.Window{{Start: 20 * 60, End: 4 * 60}})
+		s = scopeOf(t, rollout.ScopeConfig{Policy: also}, []patch.Patch{update("openssl", "2", patch.ClassSecurity)}, lost, odd, laptop("dee", "openssl", "1"))
+		require.Equal(t, 1, s.Summary().Targets, "windows for %s go by the device's own clock too", name)
+		require.Equal(t, 2, s.Summary().Skipped[rollout.SkipNoZone], name)
+	}
 }
 
 func TestAPatchWaitsForItsPrerequisite(t *testing.T) {
