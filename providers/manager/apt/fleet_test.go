@@ -139,6 +139,32 @@ func TestRollbackWithoutAnArchive(t *testing.T) {
 	require.Equal(t, "setting = mine\n", files["etc/conf.conf"])
 }
 
+// What was downloaded ahead is installed without the archive; what was not cannot be.
+func TestDownloadAhead(t *testing.T) {
+	for _, ahead := range []bool{true, false} {
+		b, server := served(t)
+		if ahead {
+			r, err := b.fleet.Download(t.Context(), b.task(rollout.OpDownload, content(pinned("hello", "2.0"))))
+			require.NoError(t, err)
+			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+			require.Equal(t, "1.0 installed", b.has(t, "hello"), "nothing is installed yet")
+		}
+		server.Close()
+		r := b.deploy(t, pinned("hello", "2.0"))
+		if ahead {
+			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+			require.Equal(t, "2.0 installed", b.has(t, "hello"))
+		} else {
+			require.Equal(t, patch.Transient, r.Fault, "%+v", r)
+			require.Equal(t, "1.0 installed", b.has(t, "hello"))
+		}
+	}
+	b := filled(t, nil)
+	r, err := b.fleet.Download(t.Context(), b.task(rollout.OpDownload, content(pinned("hello", "1.0"))))
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "there is nothing to fetch: %+v", r)
+}
+
 func TestWhatIsNotAskedForIsRefused(t *testing.T) {
 	b := filled(t, nil)
 	for _, row := range []struct {

@@ -58,7 +58,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// A Fleet is devices with apt. It is a [rollout.Deployer] that verifies, rolls back, restarts and cancels, and an
+// A Fleet is devices with apt. It is a [rollout.Deployer] that downloads ahead, verifies, rolls back, restarts and cancels, and an
 // [inventory.Scanner]. It is safe for concurrent use; each device does one task after the other.
 //
 // What has begun is written down on the device, in var/lib/patchflow, before it begins: a task never begins twice, whatever
@@ -74,6 +74,7 @@ var (
 	_ rollout.Verifier   = (*Fleet)(nil)
 	_ rollout.Rollbacker = (*Fleet)(nil)
 	_ rollout.Rebooter   = (*Fleet)(nil)
+	_ rollout.Downloader = (*Fleet)(nil)
 	_ rollout.Canceller  = (*Fleet)(nil)
 	_ inventory.Scanner  = (*Fleet)(nil)
 )
@@ -226,27 +227,15 @@ func (f *Fleet) Refresh(ctx context.Context, t inventory.Tenant, d inventory.Dev
 	return m.refresh(ctx)
 }
 
-// Download fetches what t is to install, so that Deploy need not. It installs nothing. That there is nothing to fetch is no error.
-func (f *Fleet) Download(ctx context.Context, t rollout.Task) error {
-	m, err := f.reach(ctx, t.Tenant, t.Device)
-	if err != nil {
-		return err
-	}
-	s, err := m.look(ctx)
-	if err != nil {
-		return err
-	}
-	changes, err := s.changes(t.Content)
-	if patch.FaultOf(err).Done() {
-		return nil
-	}
-	if err == nil {
-		err = m.planned(ctx, changes)
-	}
-	if err != nil {
-		return err
-	}
-	return m.download(ctx, changes)
+// Download implements [rollout.Downloader]. What is fetched lies in apt's cache on the device, and is checked like everything that
+// is installed. That there is nothing to fetch is a success.
+func (f *Fleet) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, t, desk.Begun{Op: rollout.OpDownload}, func(ctx context.Context, m *machine, cancelled <-chan struct{}) rollout.Report {
+		if ended := prepared(ctx, cancelled, func(ctx context.Context) error { return m.bring(ctx, t.Content) }); ended != nil {
+			return *ended
+		}
+		return rollout.Report{Phase: rollout.PhaseSucceeded}
+	})
 }
 
 // Hold tells apt not to change packages that the device has; Unhold takes that back.

@@ -11,6 +11,7 @@ import (
 	"github.com/patchflow/patchflow/internal/deb822"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/transport"
+	"github.com/patchflow/patchflow/rollout"
 )
 
 // A move is a line of apt-get -s: "Inst jq [1.6-2] (1.6-3 Debian:12/oldstable [amd64])", "Remv jq [1.6-2]".
@@ -216,4 +217,23 @@ func (m *machine) automatic(ctx context.Context, names []string) ([]string, erro
 		return nil, fmt.Errorf("apt: %w", err)
 	}
 	return strings.Fields(string(res.Stdout)), nil
+}
+
+// bring fetches what an installation of c would need.
+func (m *machine) bring(ctx context.Context, c rollout.Content) error {
+	s, err := m.look(ctx)
+	if err != nil {
+		return err
+	}
+	changes, err := s.changes(c)
+	if patch.FaultOf(err).Done() {
+		return nil
+	}
+	if err == nil {
+		err = m.planned(ctx, changes)
+	}
+	if err != nil {
+		return err
+	}
+	return m.download(ctx, changes)
 }

@@ -478,6 +478,9 @@ func (m *machine) settle(t rollout.Task) desk.Settle {
 		if op == rollout.OpUnknown {
 			op = t.Op
 		}
+		if op == rollout.OpDownload {
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil
+		}
 		left := 0
 		if op == rollout.OpRollback {
 			var back []change
