@@ -16,8 +16,8 @@ func CheckScan(t Task, s inventory.Scan) Report {
 	unknown := func(format string, args ...any) Report {
 		return Report{Phase: PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf(format, args...), Reboot: s.PendingReboot, BootID: s.BootID}
 	}
-	if s.Device != t.Device {
-		return unknown("the scan is of device %s", s.Device)
+	if s.Device != t.Device || s.Tenant != t.Tenant {
+		return unknown("the scan is of device %s", inventory.Ref{Tenant: s.Tenant, Device: s.Device})
 	}
 	if s.At.Before(t.Issued) {
 		return unknown("the scan of %s is older than the task", s.At.UTC().Format("2006-01-02 15:04:05"))

@@ -1,7 +1,10 @@
 package rollout
 
 import (
+	"context"
+	"iter"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,8 @@ import (
 
 	"github.com/patchflow/patchflow/internal/tenancy"
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/policy"
 )
 
@@ -148,6 +153,202 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			require.False(t, held)
 		},
 	}, "Agenda.")
+}
+
+// berlin and bonn return the plans of two sister tenants: devices of the same IDs, a rollout of the same ID.
+func plansOfSisters(t *testing.T) (berlin, bonn Plan) {
+	t.Helper()
+	s := newSisters(t, 0)
+	return *s.berlin.plan, *s.bonn.plan
+}
+
+// begun returns the first entry of the journal of p.
+func begun(t *testing.T, p Plan) Batch {
+	t.Helper()
+	m, err := NewMachine(p)
+	require.NoError(t, err)
+	b, err := m.Step(Begin{p.At})
+	require.NoError(t, err)
+	return b
+}
+
+func oneEntry(b Batch) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) { yield(EncodeBatch(nil, b), nil) }
+}
+
+// An idle deployer does nothing.
+type idle struct{}
+
+func (idle) Deploy(context.Context, Task) (Report, error) { return Report{}, nil }
+func (idle) Status(context.Context, Task) (Report, error) { return Report{}, nil }
+
+// A looker verifies as well.
+type looker struct{ idle }
+
+func (looker) Verify(context.Context, Task) (Report, error) { return Report{}, nil }
+
+// byTenant routes tasks by their tenants.
+type byTenant struct {
+	idle
+	to map[inventory.Tenant]Deployer
+}
+
+func (r byTenant) Route(t Task) Deployer { return r.to[t.Tenant] }
+
+// The same for every other call of the package.
+func TestRolloutsKeepTenantsApart(t *testing.T) {
+	foreign := func(t *testing.T) Plan {
+		berlin, _ := plansOfSisters(t)
+		berlin.Tenants = []inventory.Tenant{"acme/bonn"}
+		return berlin
+	}
+	labelled := func(tenant inventory.Tenant) *inventory.Device {
+		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
+	}
+	others := []string{"Ability", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Timeline."}
+	tenancy.Cases(t, map[string]func(*testing.T){
+		"Ability": func(t *testing.T) {
+			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
+			_, can := Ability[Verifier](router, Task{Tenant: "acme/berlin", Device: "ada"})
+			require.True(t, can)
+			_, can = Ability[Verifier](router, Task{Tenant: "acme/bonn", Device: "ada"})
+			require.False(t, can, "what berlin's deployer can do says nothing of bonn's")
+		},
+		"CheckScan": func(t *testing.T) {
+			task := Task{Tenant: "acme/berlin", Device: "ada"}
+			scan := inventory.Scan{Tenant: "acme/bonn", Device: "ada", Coverage: []inventory.Coverage{{Manager: "dpkg", Status: inventory.Complete}}}
+			r := CheckScan(task, scan)
+			require.Equal(t, patch.Transient, r.Fault)
+			require.Contains(t, r.Message, "the scan is of device acme/bonn")
+		},
+		"Domains.Add": func(t *testing.T) {
+			l := NewDomains([]policy.Budget{{Name: "b", Per: []string{"site"}, Count: 1}})
+			require.NotEqual(t, l.Add(labelled("acme/berlin")), l.Add(labelled("acme/bonn")))
+		},
+		"Domains.Fill": func(t *testing.T) {
+			l := NewDomains([]policy.Budget{{Name: "b", Per: []string{"site"}, Count: 1}})
+			l.Add(labelled("acme/berlin"))
+			l.Add(labelled("acme/bonn"))
+			var in PlanInput
+			l.Fill(&in)
+			require.Len(t, in.Domains, 2)
+			for i, tenant := range []inventory.Tenant{"acme/berlin", "acme/bonn"} {
+				require.Equal(t, Domain{Tenant: tenant, Values: []string{"hq"}, Devices: 1}, in.Domains[i])
+			}
+		},
+		"EncodeBatch": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			require.NotEqual(t, EncodeBatch(nil, begun(t, berlin)), EncodeBatch(nil, begun(t, bonn)), "an entry says whose plan it is of")
+		},
+		"EncodePlan": func(t *testing.T) {
+			berlin, _ := plansOfSisters(t)
+			berlin.Tenants = []inventory.Tenant{"acme/berlin"}
+			berlin.Key.Tenant = "acme/bonn"
+			text, err := EncodePlan(&berlin)
+			require.NoError(t, err)
+			_, err = DecodePlan(text)
+			require.ErrorContains(t, err, "acme/berlin")
+		},
+		"Machine.Explain": func(t *testing.T) {
+			s := newSisters(t, 0)
+			s.takes(t, s.bonn)
+			for _, d := range s.berlin.plan.Devices {
+				require.Equal(t, "wait-turn", s.berlin.Explain(d, s.now).Reasons[0].Code, "what bonn's device does is not told")
+			}
+		},
+		"NewMachine": func(t *testing.T) {
+			_, err := NewMachine(foreign(t))
+			require.ErrorContains(t, err, "acme/bonn")
+		},
+		"NewPlan": func(t *testing.T) {
+			in := input(1, policy.Ring{Name: "all", Rest: true})
+			in.Key.Tenant, in.Tenants = "acme/berlin", []inventory.Tenant{"acme/bonn"}
+			_, err := NewPlan(in)
+			require.ErrorContains(t, err, "acme/bonn")
+		},
+		"NewScope": func(t *testing.T) {
+			// What bonn has rolled back is not kept from berlin.
+			for _, tenant := range []inventory.Tenant{"acme/berlin", "acme/bonn"} {
+				require.Equal(t, tenant == "acme/berlin", scopeOfBerlin(t, Quarantine{Patch: "x:p1", Tenant: tenant}).sum.Tally.Rules[QuarantineRule] > 0)
+			}
+		},
+		"NewTaskID": func(t *testing.T) {
+			require.NotEqual(t, NewTaskID(Key{"acme/berlin", "q1"}, "all", "ada", OpInstall, 1), NewTaskID(Key{"acme/bonn", "q1"}, "all", "ada", OpInstall, 1))
+		},
+		"NewTimeline": func(t *testing.T) {
+			_, err := NewTimeline(foreign(t))
+			require.ErrorContains(t, err, "acme/bonn")
+		},
+		"ParseTaskID": func(t *testing.T) {
+			n, err := ParseTaskID(NewTaskID(Key{"acme/bonn", "q1"}, "all", "ada", OpInstall, 1))
+			require.NoError(t, err)
+			require.Equal(t, inventory.Tenant("acme/bonn"), n.Rollout.Tenant)
+		},
+		"Plan.Find": func(t *testing.T) {
+			in := input(2, policy.Ring{Name: "all", Rest: true})
+			in.Key.Tenant, in.Targets[1].Device = "acme/bonn", "only-in-bonn"
+			bonn, err := NewPlan(in)
+			require.NoError(t, err)
+			berlin, _ := plansOfSisters(t)
+			_, found := berlin.Find("only-in-bonn")
+			require.False(t, found)
+			_, found = bonn.Find("only-in-bonn")
+			require.True(t, found)
+		},
+		"Pool.Add": func(t *testing.T) {
+			s := newSisters(t, 0)
+			s.takes(t, s.berlin)
+			s.takes(t, s.bonn)
+			var pool Pool
+			pool.Add(s.berlin)
+			pool.Add(s.bonn)
+			pool.Add(s.bonn)
+			require.Empty(t, pool.Outcomes(1), "two tenants are too few to be told of, each could subtract itself")
+		},
+		"ReadTimeline": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			_, _, err := ReadTimeline(berlin, oneEntry(begun(t, bonn)))
+			require.ErrorIs(t, err, ErrReplay)
+		},
+		"Replay": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			_, _, err := Replay(berlin, oneEntry(begun(t, bonn)))
+			require.ErrorIs(t, err, ErrReplay)
+			_, _, err = Replay(bonn, oneEntry(begun(t, bonn)))
+			require.NoError(t, err)
+		},
+		"Scope.Add": func(t *testing.T) {
+			s := scopeOfBerlin(t)
+			require.ErrorContains(t, s.Add(labelled("acme/bonn")), `belongs to tenant "acme/bonn"`)
+			require.Equal(t, 1, s.sum.Devices, "it is not counted")
+		},
+		"Timeline.Add": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			line, err := NewTimeline(berlin)
+			require.NoError(t, err)
+			require.ErrorIs(t, line.Add(begun(t, bonn)), ErrReplay)
+		},
+	}, others...)
+	all := slices.DeleteFunc(tenancy.Calls(t, "."), func(call string) bool {
+		return slices.ContainsFunc(append(others, "Agenda."), func(o string) bool { return strings.HasPrefix(call, o) })
+	})
+	require.Empty(t, all, "calls that no test here asks about")
+}
+
+// scopeOfBerlin is the scope of acme/berlin, with one device that misses a patch.
+func scopeOfBerlin(t *testing.T, q ...Quarantine) *Scope {
+	t.Helper()
+	fixed := version.Version{Scheme: version.Deb, Text: "2"}
+	c, err := patch.NewCatalog([]patch.Patch{{ID: "x:p1", Classification: patch.ClassSecurity, Reversal: patch.ReversalReinstall,
+		Packages: []patch.Package{{Ecosystem: "Debian:12", Name: "openssl", Fixed: fixed}}}})
+	require.NoError(t, err)
+	s, err := NewScope(ScopeConfig{Key: Key{"acme/berlin", "q1"}, Catalog: c, Quarantine: q, Policy: policy.Policy{Name: "p",
+		Rules: []policy.Rule{{Name: "all", Match: policy.Match{All: true}, Verdict: policy.Approve}}, Rings: []policy.Ring{{Name: "all", Rest: true}}}})
+	require.NoError(t, err)
+	require.NoError(t, s.Add(&inventory.Device{Tenant: "acme/berlin", ID: "ada", Software: []inventory.Software{
+		{Manager: "dpkg", Ecosystem: "Debian:12", Name: "openssl", Version: version.Version{Scheme: version.Deb, Text: "1"}}},
+		Coverage: []inventory.Coverage{{Manager: "dpkg", Status: inventory.Complete}}}))
+	return s
 }
 
 func heldIn(where inventory.Tenant) func(inventory.Tenant, inventory.DeviceID, *Content, time.Time) (policy.Reason, bool) {
