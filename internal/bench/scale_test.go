@@ -204,7 +204,7 @@ func TestADeviceCostsNoMoreInALargerFleet(t *testing.T) {
 	sizes := []int{1000, 20_000}
 	switch {
 	case raced:
-		sizes = []int{500, 5000}
+		sizes = []int{1000, 5000}
 	case os.Getenv("PATCHFLOW_LONG") == "1":
 		sizes = []int{1000, 10_000, 100_000, 1_000_000}
 	}
