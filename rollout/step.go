@@ -390,7 +390,7 @@ func (m *Machine) expire() {
 // wake does what a timer was set for.
 func (m *Machine) wake(t timer) {
 	dev := &m.dev[t.device]
-	if m.lapses(t) && dev.flags&lapsing == 0 {
+	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 { // one that is asked again in this step may answer
 		dev.flags |= lapsing
 		m.bins.add(bin{what: toLapse}, t.device)
 	}

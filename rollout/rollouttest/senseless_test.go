@@ -1,0 +1,19 @@
+package rollouttest_test
+
+import "testing"
+
+// Seeds that have found something once, in runs of many more.
+func TestSenselessSignalsThatFoundFaults(t *testing.T) {
+	for name, seed := range map[string]uint64{
+		"a device whose grace ran out in the step that asked it again lost its place while it was at work": 43709,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := dice(seed + 3e6)
+			data := make([]byte, 30+d.upTo(600))
+			for i := range data {
+				data[i] = byte(d.upTo(256))
+			}
+			runFuzzed(t, data)
+		})
+	}
+}
