@@ -348,13 +348,16 @@ func (m *Machine) Next() (time.Time, bool) {
 		if ring.state != ringPassed && ring.deadline > m.now { // one that is past has been looked at
 			sooner(ring.deadline)
 		}
-		if ring.held == heldRamp {
-			continue // no window lets anything begin
+		if ring.rampStuck(m.counts(r)) {
+			continue // no window lets anything begin, whatever else holds the ring
 		}
 		for i := ring.groups[0]; i < ring.groups[1]; i++ {
 			g := &m.groups[i]
-			if h := &g.ahead; g.loads && m.anyFresh(g) && !g.open(m.now) && !h.open(m.now) && h.from != math.MaxInt64 {
+			if h := &g.ahead; m.loads(g) && m.anyFresh(g) && !g.open(m.now) && !h.open(m.now) && h.from != math.MaxInt64 {
 				sooner(h.from)
+			}
+			if m.loads(g) && m.anyFresh(g) && g.open(m.now) {
+				sooner(g.closes(m.now)) // who has had no turn by then downloads
 			}
 			if m.anyWaiting(g) && !g.open(m.now) && g.from != math.MaxInt64 {
 				sooner(g.from)

@@ -63,7 +63,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	}
 	if dev.op == OpInstall && dev.flags&session == 0 {
 		g := m.groupOf(int32(i))
-		if a := &g.ahead; g.loads && m.unbegun(int32(i)) && !g.open(at) && !a.open(at) && a.from != math.MaxInt64 {
+		if a := &g.ahead; m.loads(g) && m.unbegun(int32(i)) && !g.open(at) && !a.open(at) && a.from != math.MaxInt64 {
 			x.Reasons = append(x.Reasons, message("wait-download", "at", clock(instant(a.from))))
 			x.soonest(instant(a.from))
 		}

@@ -101,6 +101,14 @@ func (h *hours) open(now int64) bool {
 	return now >= h.from
 }
 
+// closes returns when the opening ends that is open at now; 0 means never. Where openings are cut because they are too long to be
+// followed, that depends on the instant from which they are followed, and a replayed machine must say what the other says.
+func (h *hours) closes(now int64) int64 {
+	h.known = false
+	h.open(now)
+	return h.to
+}
+
 // missed says whether device d, which has been unreachable until now, was away when its window closed, and comes back while
 // none is open.
 func (m *Machine) missed(d int32) bool {
@@ -127,7 +135,7 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 		ring := &m.rings[r]
 		for i := ring.groups[0]; i < ring.groups[1] && ring.state.opened(); i++ {
 			g := &m.groups[i]
-			if !g.loads || !m.anyFresh(g) || g.open(at) || !g.ahead.open(at) {
+			if !m.loads(g) || !m.anyFresh(g) || g.open(at) || !g.ahead.open(at) {
 				continue
 			}
 			load := func(d int32) {
@@ -150,9 +158,14 @@ func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 
 	return all
 }
 
+// loads says whether devices of g download ahead. Where the ramp lets nothing begin any more, nothing is brought to anybody.
+func (m *Machine) loads(g *group) bool {
+	return g.loads && !m.rings[g.ring].rampStuck(m.counts(int(g.ring)))
+}
+
 // mayLoad says whether device d of g, which waits for its window, downloads meanwhile.
 func (m *Machine) mayLoad(d int32, g *group, now int64) bool {
-	return g.loads && m.unbegun(d) && !g.open(now) && g.ahead.open(now)
+	return m.loads(g) && m.unbegun(d) && !g.open(now) && g.ahead.open(now)
 }
 
 func (m *Machine) wantedWork(now time.Time, max int, free func(int32) bool) []int32 {

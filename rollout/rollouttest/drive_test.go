@@ -22,7 +22,7 @@ import (
 // seeds returns how many seeds a test runs: the short number, or many more with PATCHFLOW_LONG=1.
 func seeds(short int) uint64 {
 	if os.Getenv("PATCHFLOW_LONG") != "" {
-		return uint64(short) * 4 // of more some hold a ring whose ramp has failed and whose gate has timed out, for which the driver has no person
+		return uint64(short) * 15
 	}
 	return uint64(short)
 }
@@ -237,29 +237,33 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 func TestVariationsEndAlike(t *testing.T) {
 	t.Parallel()
 	for seed := range seeds(120) {
-		d := dice(seed + 1e6)
-		plan := randomPlan(t, &d, "q1", 1+d.upTo(20))
-		fleet := randomFleet(&d, seed, plan.At, false)
-		run := func(cfg rollouttest.DriveConfig) rollouttest.Result {
-			cfg.Seed = seed
-			r, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plan)
-			require.NoError(t, err, "seed %d: %+v", seed, cfg)
-			return r[0]
-		}
-		want := run(rollouttest.DriveConfig{})
-		for name, cfg := range map[string]rollouttest.DriveConfig{
-			"nothing":                 {},
-			"a crash after each step": {CrashEvery: 1},
-			"every report twice":      {Twice: true},
-			"every report again":      {Late: 30 * time.Hour},
-			"small ticks":             {Tick: 3*time.Hour + 13*time.Minute},
-			"shadows":                 {Shadow: seed%10 == 0},
-		} {
-			got := run(cfg)
-			require.Equal(t, want.Stage, got.Stage, "seed %d: %s", seed, name)
-			if diff := cmp.Diff(want.Outcomes, got.Outcomes); diff != "" {
-				t.Fatalf("seed %d: %s (-want +got):\n%s", seed, name, diff)
-			}
+		varied(t, seed)
+	}
+}
+
+func varied(t *testing.T, seed uint64) {
+	d := dice(seed + 1e6)
+	plan := randomPlan(t, &d, "q1", 1+d.upTo(20))
+	fleet := randomFleet(&d, seed, plan.At, false)
+	run := func(cfg rollouttest.DriveConfig) rollouttest.Result {
+		cfg.Seed = seed
+		r, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plan)
+		require.NoError(t, err, "seed %d: %+v", seed, cfg)
+		return r[0]
+	}
+	want := run(rollouttest.DriveConfig{})
+	for name, cfg := range map[string]rollouttest.DriveConfig{
+		"nothing":                 {},
+		"a crash after each step": {CrashEvery: 1},
+		"every report twice":      {Twice: true},
+		"every report again":      {Late: 30 * time.Hour},
+		"small ticks":             {Tick: 3*time.Hour + 13*time.Minute},
+		"shadows":                 {Shadow: seed%10 == 0},
+	} {
+		got := run(cfg)
+		require.Equal(t, want.Stage, got.Stage, "seed %d: %s", seed, name)
+		if diff := cmp.Diff(want.Outcomes, got.Outcomes); diff != "" {
+			t.Fatalf("seed %d: %s (-want +got):\n%s", seed, name, diff)
 		}
 	}
 }

@@ -17,3 +17,12 @@ func TestSenselessSignalsThatFoundFaults(t *testing.T) {
 		})
 	}
 }
+
+// Whether a report comes again must not matter: a signal that says nothing must not lead to what would otherwise come later.
+func TestVariationsThatFoundFaults(t *testing.T) {
+	for name, seed := range map[string]uint64{
+		"devices that had no turn in their window downloaded after it at whatever moment the machine was asked": 729,
+	} {
+		t.Run(name, func(t *testing.T) { varied(t, seed) })
+	}
+}
