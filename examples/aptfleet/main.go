@@ -81,23 +81,8 @@ func timeline(ctx context.Context, journal rollout.Journal, key rollout.Key) (*r
 	if err != nil {
 		return nil, err
 	}
-	t, err := rollout.NewTimeline(plan)
-	if err != nil {
-		return nil, err
-	}
-	for entry, err := range record.Entries {
-		if err != nil {
-			return nil, err
-		}
-		b, err := rollout.DecodeBatch(entry)
-		if err == nil {
-			err = t.Add(b)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
+	t, _, err := rollout.ReadTimeline(plan, record.Entries)
+	return t, err
 }
 
 // run plays the whole story in a folder that it removes.

@@ -58,6 +58,28 @@ func (l Limits) Refuse(refused []error, err error) ([]error, error) {
 	return append(refused, err), nil
 }
 
+// Gather takes what read gives to its end: the records, and apart from them the errors of those that cannot be read. read stops
+// when give returns false. A failure leaves no records, and the errors until then. That these were too many is an error that
+// begins with where, and wraps [ErrTooLarge].
+func Gather[T any](l Limits, where string, read func(give func(T, error) bool) error) (all []T, refused []error, err error) {
+	var many error
+	err = read(func(record T, err error) bool {
+		if err != nil {
+			refused, many = l.Refuse(refused, err)
+		} else {
+			all = append(all, record)
+		}
+		return many == nil
+	})
+	if many != nil {
+		err = fmt.Errorf("%s: %w", where, many)
+	}
+	if err != nil {
+		return nil, refused, err
+	}
+	return all, refused, nil
+}
+
 // Reader decompresses r, as its first bytes tell, within the bounds.
 func (l Limits) Reader(r io.Reader) (io.Reader, error) {
 	return bounded.NewReader(r, bounded.Limits{Bytes: l.Bytes, Ratio: l.Ratio, Dictionary: l.Dictionary})

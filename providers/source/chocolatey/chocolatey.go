@@ -116,23 +116,13 @@ func Read(ctx context.Context, config Config) (r *Report, refused []error, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	r = new(Report)
-	var many error
-	err = config.read(ctx, func(p Package, err error) bool {
-		if err != nil {
-			refused, many = config.Limits.Refuse(refused, err)
-		} else {
-			r.Packages = append(r.Packages, p)
-		}
-		return many == nil
+	packages, refused, err := source.Gather(config.Limits, "chocolatey: "+config.Name, func(give func(Package, error) bool) error {
+		return config.read(ctx, give)
 	})
-	if many != nil {
-		err = fmt.Errorf("chocolatey: %s: %w", config.Name, many)
-	}
 	if err != nil {
 		return nil, refused, err
 	}
-	return r, refused, nil
+	return &Report{Packages: packages}, refused, nil
 }
 
 // A Source lists the available versions of a text. It is safe for concurrent use and reads its text anew at every call.
