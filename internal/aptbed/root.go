@@ -83,23 +83,17 @@ func (d *Root) Move(key, uri string, suites ...string) error {
 }
 
 // reach makes the transport. The options that make apt and dpkg work in the folder are those of package root; here, they do
-// so without the rights of root and without waiting for disks, and nothing of this machine's own configuration counts.
+// so without the rights of root and without waiting for disks.
 func (d *Root) reach() error {
 	options := root.Options(d.Dir)
 	for _, name := range []string{"apt-get", "apt-cache", "apt-mark"} {
 		options[name] = append(slices.Clone(options[name]), "-oDPkg::Options::=--force-not-root", "-oDPkg::Options::=--force-unsafe-io",
-			"-oDPkg::Options::=--force-bad-path", "-oDPkg::Post-Invoke=", "-oDPkg::Pre-Install-Pkgs=")
+			"-oDPkg::Options::=--force-bad-path", "-oDir::Cache::pkgcache=", "-oDir::Cache::srcpkgcache=")
 	}
 	options["dpkg"] = append(slices.Clone(options["dpkg"]), "--force-not-root", "--force-unsafe-io", "--force-bad-path", "--log="+d.Dir+"/var/log/dpkg.log")
 	options["sh"] = nil
-	// The file named by APT_CONFIG is read before the folder that it names; options on the command line come after.
-	conf := filepath.Join(d.Dir, "apt.conf")
-	if err := os.WriteFile(conf, []byte(fmt.Sprintf("Dir %q;\nDir::Etc::parts %q;\nDir::Cache::pkgcache \"\";\nDir::Cache::srcpkgcache \"\";\n",
-		d.Dir+"/", d.Dir+"/etc/apt/apt.conf.d")), 0o644); err != nil {
-		return err
-	}
 	machine := local.New(local.Config{})
-	inside, err := root.New(root.Config{Dir: d.Dir, On: machine, Options: options, Env: []string{"APT_CONFIG=" + conf, "DPKG_ROOT=" + d.Dir}})
+	inside, err := root.New(root.Config{Dir: d.Dir, On: machine, Options: options, Env: []string{"DPKG_ROOT=" + d.Dir}})
 	if err != nil {
 		return err
 	}

@@ -2,82 +2,70 @@ package apt
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/providers/manager/internal/desk"
+	"github.com/patchflow/patchflow/providers/manager"
+	"github.com/patchflow/patchflow/providers/manager/internal/signs"
 	"github.com/patchflow/patchflow/providers/transport"
 )
 
-// errNotOffered is the cause when no index has a version.
-var errNotOffered = errors.New("no archive of the device offers it")
-
-// A sign is words of apt or dpkg, in the C locale, and what they mean.
-type sign struct {
-	words string
-	class error // nil for a transient failure
-	cause error // more exactly, where somebody asks
-}
-
-// signs are in the order of their weight: the first that is found counts. They are from apt 2.6 and dpkg 1.21.
-func signs() []sign {
-	return []sign{
-		{words: "Could not get lock", class: patch.ErrBusy},
-		{words: "Unable to lock", class: patch.ErrBusy},
-		{words: "frontend lock was locked by another process", class: patch.ErrBusy},
-		{words: "database is locked by another process", class: patch.ErrBusy},
-		{words: "No space left on device", class: patch.ErrDiskFull},
-		{words: "enough free space", class: patch.ErrDiskFull},
-		{words: "Disk quota exceeded", class: patch.ErrDiskFull},
-		{words: "Hash Sum mismatch", class: patch.ErrUntrusted},
-		{words: "File has unexpected size", class: patch.ErrUntrusted},
-		{words: "The following signatures", class: patch.ErrUntrusted},
-		{words: "GPG error", class: patch.ErrUntrusted},
-		{words: "is not signed", class: patch.ErrUntrusted},
-		{words: "no longer signed", class: patch.ErrUntrusted},
-		{words: "Clearsigned file isn't valid", class: patch.ErrUntrusted},
-		{words: "is expired (invalid since", class: patch.ErrUntrusted},
-		{words: "is not valid yet", class: patch.ErrUntrusted},
-		{words: "unauthenticated packages", class: patch.ErrUntrusted},
-		{words: "cannot be authenticated", class: patch.ErrUntrusted},
-		{words: "changed its 'Codename' value", class: patch.ErrUntrusted},
-		{words: "changed its 'Suite' value", class: patch.ErrUntrusted},
-		{words: "changed its 'Label' value", class: patch.ErrUntrusted},
-		{words: "changed its 'Origin' value", class: patch.ErrUntrusted},
-		{words: "conffile prompt", class: patch.ErrNeedsUser},
-		{words: "Held packages were changed", class: patch.ErrNeedsUser},
-		{words: "dpkg was interrupted", class: patch.ErrCorrupt},
-		{words: "killed by signal", class: patch.ErrCorrupt},
-		{words: "dpkg exited unexpectedly", class: patch.ErrCorrupt},
-		{words: "dpkg received", class: patch.ErrCorrupt},
-		{words: "needs to be reinstalled, but", class: patch.ErrCorrupt},
-		{words: "very bad inconsistent state", class: patch.ErrCorrupt},
-		{words: "apt --fix-broken install", class: patch.ErrCorrupt},
-		{words: "parsing file", class: patch.ErrCorrupt},
-		{words: "could not be parsed or opened", class: patch.ErrCorrupt},
-		{words: "' was not found", class: patch.ErrPermanent, cause: errNotOffered},
-		{words: "Unable to locate package", class: patch.ErrPermanent, cause: errNotOffered},
-		{words: "has no installation candidate", class: patch.ErrPermanent, cause: errNotOffered},
-		{words: "No packages found", class: patch.ErrPermanent, cause: errNotOffered},
-		{words: "404  Not Found"},
-		{words: "Could not connect"},
-		{words: "Connection failed"},
-		{words: "Could not resolve"},
-		{words: "Temporary failure resolving"},
-		{words: "Failed to fetch"},
-		{words: "returned error exit status", class: patch.ErrPermanent},
-		{words: "unmet dependencies", class: patch.ErrPermanent},
-		{words: "dependency problems", class: patch.ErrPermanent},
-		{words: "Unable to correct problems", class: patch.ErrPermanent},
-		{words: "were downgraded", class: patch.ErrPermanent},
-		{words: "Packages need to be removed", class: patch.ErrPermanent},
-		{words: "not a Debian format archive", class: patch.ErrUntrusted},
-		{words: "are you root?", class: patch.ErrPermanent},
-		{words: "requested operation requires superuser privilege", class: patch.ErrPermanent},
-		{words: "Permission denied", class: patch.ErrPermanent},
-		{words: "Read-only file system", class: patch.ErrPermanent},
+// words are in the order of their weight: the first that is found counts. They are from apt 2.6 and dpkg 1.21.
+func words() []signs.Sign {
+	return []signs.Sign{
+		{Words: "Could not get lock", Class: patch.ErrBusy},
+		{Words: "Unable to lock", Class: patch.ErrBusy},
+		{Words: "frontend lock was locked by another process", Class: patch.ErrBusy},
+		{Words: "database is locked by another process", Class: patch.ErrBusy},
+		{Words: "No space left on device", Class: patch.ErrDiskFull},
+		{Words: "enough free space", Class: patch.ErrDiskFull},
+		{Words: "Disk quota exceeded", Class: patch.ErrDiskFull},
+		{Words: "Hash Sum mismatch", Class: patch.ErrUntrusted},
+		{Words: "File has unexpected size", Class: patch.ErrUntrusted},
+		{Words: "The following signatures", Class: patch.ErrUntrusted},
+		{Words: "GPG error", Class: patch.ErrUntrusted},
+		{Words: "is not signed", Class: patch.ErrUntrusted},
+		{Words: "no longer signed", Class: patch.ErrUntrusted},
+		{Words: "Clearsigned file isn't valid", Class: patch.ErrUntrusted},
+		{Words: "is expired (invalid since", Class: patch.ErrUntrusted},
+		{Words: "is not valid yet", Class: patch.ErrUntrusted},
+		{Words: "unauthenticated packages", Class: patch.ErrUntrusted},
+		{Words: "cannot be authenticated", Class: patch.ErrUntrusted},
+		{Words: "changed its 'Codename' value", Class: patch.ErrUntrusted},
+		{Words: "changed its 'Suite' value", Class: patch.ErrUntrusted},
+		{Words: "changed its 'Label' value", Class: patch.ErrUntrusted},
+		{Words: "changed its 'Origin' value", Class: patch.ErrUntrusted},
+		{Words: "conffile prompt", Class: patch.ErrNeedsUser},
+		{Words: "Held packages were changed", Class: patch.ErrNeedsUser},
+		{Words: "dpkg was interrupted", Class: patch.ErrCorrupt},
+		{Words: "killed by signal", Class: patch.ErrCorrupt},
+		{Words: "dpkg exited unexpectedly", Class: patch.ErrCorrupt},
+		{Words: "dpkg received", Class: patch.ErrCorrupt},
+		{Words: "needs to be reinstalled, but", Class: patch.ErrCorrupt},
+		{Words: "very bad inconsistent state", Class: patch.ErrCorrupt},
+		{Words: "apt --fix-broken install", Class: patch.ErrCorrupt},
+		{Words: "parsing file", Class: patch.ErrCorrupt},
+		{Words: "could not be parsed or opened", Class: patch.ErrCorrupt},
+		{Words: "' was not found", Class: patch.ErrPermanent, Cause: manager.ErrNotOffered},
+		{Words: "Unable to locate package", Class: patch.ErrPermanent, Cause: manager.ErrNotOffered},
+		{Words: "has no installation candidate", Class: patch.ErrPermanent, Cause: manager.ErrNotOffered},
+		{Words: "No packages found", Class: patch.ErrPermanent, Cause: manager.ErrNotOffered},
+		{Words: "404  Not Found"},
+		{Words: "Could not connect"},
+		{Words: "Connection failed"},
+		{Words: "Could not resolve"},
+		{Words: "Temporary failure resolving"},
+		{Words: "Failed to fetch"},
+		{Words: "returned error exit status", Class: patch.ErrPermanent},
+		{Words: "unmet dependencies", Class: patch.ErrPermanent},
+		{Words: "dependency problems", Class: patch.ErrPermanent},
+		{Words: "Unable to correct problems", Class: patch.ErrPermanent},
+		{Words: "were downgraded", Class: patch.ErrPermanent},
+		{Words: "Packages need to be removed", Class: patch.ErrPermanent},
+		{Words: "not a Debian format archive", Class: patch.ErrUntrusted},
+		{Words: "are you root?", Class: patch.ErrPermanent},
+		{Words: "requested operation requires superuser privilege", Class: patch.ErrPermanent},
+		{Words: "Permission denied", Class: patch.ErrPermanent},
+		{Words: "Read-only file system", Class: patch.ErrPermanent},
 	}
 }
 
@@ -91,27 +79,7 @@ func Classify(r transport.Result) error {
 	if r.OK() {
 		return nil
 	}
-	told := statusErrors(r.Stdout)
-	for _, said := range [][]byte{told, errorsOf(r.Stderr)} {
-		for _, s := range signs() {
-			line := lineWith(said, s.words)
-			if line == "" {
-				continue
-			}
-			err := fmt.Errorf("%s: %s", r, line)
-			if s.cause != nil {
-				err = fmt.Errorf("%w: %w", err, s.cause)
-			}
-			if s.class != nil {
-				err = fmt.Errorf("%w: %w", err, s.class)
-			}
-			return err
-		}
-	}
-	if r.Code == 126 || r.Code == 127 {
-		return fmt.Errorf("%s: %s: %w", r, desk.LastLine(r.Stderr), patch.ErrPermanent)
-	}
-	return fmt.Errorf("%s: %s", r, desk.LastLine(append(told, r.Stderr...)))
+	return signs.Classify(r, words(), statusErrors(r.Stdout), errorsOf(r.Stderr))
 }
 
 // statusErrors returns the messages of "pmerror:jq:60.0000:…" and "status: jq : error : …".
@@ -148,14 +116,4 @@ func errorsOf(stderr []byte) []byte {
 		}
 	}
 	return all
-}
-
-// lineWith returns the line of text that holds words, trimmed, or "".
-func lineWith(text []byte, words string) string {
-	for line := range bytes.Lines(text) {
-		if bytes.Contains(line, []byte(words)) {
-			return strings.ToValidUTF8(fmt.Sprintf("%.400s", bytes.TrimSpace(line)), "?")
-		}
-	}
-	return ""
 }

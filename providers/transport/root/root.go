@@ -3,7 +3,8 @@
 //
 // A chroot needs root and a whole system in the folder. Package managers need neither: each takes options that name
 // another root, and those are put behind the program here. A program whose options are not known is refused, since it would
-// act on the system that runs.
+// act on the system that runs. For apt a file is written below the folder, var/lib/patchflow/apt.conf: without it apt would read the
+// configuration of the system that runs.
 //
 // It was tested with dpkg and apt of Debian 12. The options of the other package managers are from their manuals.
 package root
@@ -14,6 +15,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/transport"
@@ -51,10 +54,14 @@ func New(c Config) (transport.Transport, error) {
 		c.Options = Options(c.Dir)
 	}
 	c.Options = maps.Clone(c.Options)
-	return &folder{c}, nil
+	return &folder{Config: c}, nil
 }
 
-type folder struct{ Config }
+type folder struct {
+	Config
+	mu  sync.Mutex
+	apt bool // the file for apt is written; guarded by mu
+}
 
 // Run implements [transport.Transport].
 func (f *folder) Run(ctx context.Context, c transport.Command) (transport.Result, error) {
@@ -73,9 +80,42 @@ func (f *folder) Run(ctx context.Context, c transport.Command) (transport.Result
 	if !ok {
 		return transport.Result{}, fmt.Errorf("root: %s: no options are known that make it work on %s: %w", c, f.Dir, patch.ErrPermanent)
 	}
-	c.Argv = slices.Concat(c.Argv[:1], options, c.Argv[1:])
 	c.Env = slices.Concat(f.Env, c.Env)
+	if strings.HasPrefix(path.Base(c.Argv[0]), "apt") && !slices.ContainsFunc(c.Env, func(e string) bool { return strings.HasPrefix(e, "APT_CONFIG=") }) {
+		if err := f.config(ctx, c.Root); err != nil {
+			return transport.Result{}, fmt.Errorf("root: %s: %w", c, err)
+		}
+		c.Env = append(c.Env, "APT_CONFIG="+f.aptConfig())
+	}
+	c.Argv = slices.Concat(c.Argv[:1], options, c.Argv[1:])
 	return f.On.Run(ctx, c)
+}
+
+func (f *folder) aptConfig() string { return f.Dir + "/var/lib/patchflow/apt.conf" }
+
+const configScript = `mkdir -p "${1%/*}" && cat >"$1.$$" && mv "$1.$$" "$1"`
+
+// config writes the file by which apt reads the folder's own configuration and not that of the system that runs: options on the
+// command line are looked at when it has been read.
+func (f *folder) config(ctx context.Context, asRoot bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.apt {
+		return nil
+	}
+	if strings.ContainsAny(f.Dir, "\"\\\n{};") {
+		return fmt.Errorf("apt cannot be told of the folder %q: %w", f.Dir, patch.ErrPermanent)
+	}
+	text := fmt.Sprintf("Dir \"%s/\";\nDir::Etc::parts \"%s/etc/apt/apt.conf.d\";\n", f.Dir, f.Dir)
+	r, err := f.On.Run(ctx, transport.Command{Argv: []string{"sh", "-c", configScript, "patchflow", f.aptConfig()}, Stdin: []byte(text), Root: asRoot})
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
+		return fmt.Errorf("the configuration for it cannot be written: %s: %.300s", r, r.Stderr)
+	}
+	f.apt = true
+	return nil
 }
 
 // Options returns the arguments that make package managers work on the folder dir instead of the system that runs: those of
@@ -86,7 +126,6 @@ func Options(dir string) map[string][]string {
 		"-oDir=" + dir + "/",
 		"-oDir::State::status=" + dir + "/var/lib/dpkg/status",
 		"-oDir::Bin::dpkg=/usr/bin/dpkg",
-		"-oDir::Etc::parts=" + dir + "/etc/apt/apt.conf.d",
 		"-oDPkg::Options::=--root=" + dir,
 		"-oDPkg::Options::=--force-script-chrootless",
 		"-oDPkg::Options::=--log=" + dir + "/var/log/dpkg.log",
@@ -99,6 +138,7 @@ func Options(dir string) map[string][]string {
 		"apt-cache":  apt,
 		"apt-mark":   apt,
 		"apt":        apt,
+		"apt-config": apt,
 		"dpkg":       {"--root=" + dir, "--force-script-chrootless"},
 		"dpkg-query": {"--admindir=" + dir + "/var/lib/dpkg"},
 		"rpm":        {"--root", dir},

@@ -37,7 +37,7 @@ func TestDebianInAFolder(t *testing.T) {
 		"var/lib/dpkg/triggers", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt", "tmp", "pkg/DEBIAN"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, sub), 0o755))
 	}
-	for name, text := range map[string]string{"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "etc/apt/sources.list": "",
+	for name, text := range map[string]string{"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "etc/apt/sources.list": "", "etc/apt/apt.conf.d/own": "Own::Setting \"yes\";\n",
 		"pkg/DEBIAN/control": "Package: hello-root\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.com>\nDescription: x\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -56,6 +56,11 @@ func TestDebianInAFolder(t *testing.T) {
 	run("dpkg", "--force-not-root", "--force-bad-path", "--force-unsafe-io", "-i", dir+"/hello.deb")
 	require.Equal(t, "hello-root 1.0\n", run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n"), "nothing else is there")
 	require.Contains(t, run("apt-get", "-s", "remove", "hello-root"), "Remv hello-root [1.0]")
+	config := run("apt-config", "dump")
+	require.Contains(t, config, "Own::Setting \"yes\"", "the configuration is that of the folder")
+	if parts, err := machine.Run(t.Context(), transport.Command{Argv: []string{"apt-config", "dump", "APT::NeverAutoRemove"}}); err == nil && len(parts.Stdout) > 0 {
+		require.NotContains(t, config, "APT::NeverAutoRemove", "and not that of this machine")
+	}
 	here, err := machine.Run(t.Context(), transport.Command{Argv: []string{"dpkg-query", "-W", "hello-root"}})
 	require.NoError(t, err)
 	require.False(t, here.OK(), "the system that runs has nothing of it")
@@ -96,10 +101,14 @@ func TestWhatIsRun(t *testing.T) {
 			require.Equal(t, row.asked, got.Root)
 		})
 	}
+	odd, err := New(Config{Dir: `/a"; APT::x "`, On: transport.Func(nil)})
+	require.NoError(t, err)
+	_, err = odd.Run(t.Context(), transport.Command{Argv: []string{"apt-get", "update"}})
+	require.Equal(t, patch.Permanent, patch.FaultOf(err))
 	for _, dir := range []string{"", "a", "/", "//", "/a/.."} {
 		_, err := New(Config{Dir: dir, On: transport.Func(nil)})
 		require.ErrorContains(t, err, "Dir", dir)
 	}
-	_, err := New(Config{Dir: "/a"})
+	_, err = New(Config{Dir: "/a"})
 	require.ErrorContains(t, err, "On is nil")
 }

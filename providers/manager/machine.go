@@ -1,0 +1,135 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/patchflow/patchflow/providers/manager/internal/desk"
+	"github.com/patchflow/patchflow/providers/transport"
+)
+
+// A Machine is a device that a [Tool] works on.
+type Machine struct {
+	Config // of the fleet
+	kind   *Kind
+	device desk.Device
+}
+
+// Run runs a command on the device, with the rights of root unless the device is one of a user. Its words are those of the
+// C locale, and it asks no questions.
+func (m *Machine) Run(ctx context.Context, c transport.Command) (transport.Result, error) {
+	return m.device.Run(ctx, c)
+}
+
+// Script runs a constant script for sh(1), with args as $1 and so on, which the shell does not look into.
+func (m *Machine) Script(ctx context.Context, script string, stdin []byte, args ...string) (transport.Result, error) {
+	return m.device.Script(ctx, script, stdin, args...)
+}
+
+// Root is the root folder of the device without a slash at its end: "" for the system that runs.
+func (m *Machine) Root() string { return m.device.Root }
+
+// Folder is where packages are kept on the device.
+func (m *Machine) Folder() string { return m.device.Folder() + "/kept" }
+
+// Kept is where the file of a package is kept.
+func (m *Machine) Kept(name, version, arch string) string {
+	return m.Folder() + "/" + name + "_" + strings.ReplaceAll(version, ":", "%3a") + "_" + arch + m.kind.Suffix
+}
+
+const keptScript = `umask 077
+to=$1
+shift
+mkdir -p "${to%/*}" || exit 1
+if [ -s "$to" ]; then touch "$to"; echo kept; exit 0; fi
+for f; do
+  if [ -s "$f" ]; then
+    cp "$f" "$to.new" && mv "$to.new" "$to" && echo kept
+    exit
+  fi
+done
+echo none`
+
+// Keep copies the first of files that is there to [Machine.Kept], and says whether a file is kept there now.
+func (m *Machine) Keep(ctx context.Context, c Change, files ...string) (bool, error) {
+	res, err := m.Script(ctx, keptScript, nil, append([]string{m.Kept(c.Name, c.From, c.Arch)}, files...)...)
+	if err == nil {
+		err = desk.Failed(res)
+	}
+	return err == nil && strings.TrimSpace(string(res.Stdout)) == "kept", err
+}
+
+// The three that were used last are enough to go back.
+const pruneScript = `cd "$1" 2>/dev/null || exit 0
+ls -t -- "$2"_*_"$3" 2>/dev/null | tail -n +4 | while IFS= read -r f; do rm -f -- "$f"; done`
+
+func (m *Machine) prune(ctx context.Context, c Change) {
+	_, _ = m.Script(ctx, pruneScript, nil, m.Folder(), c.Name, c.Arch+m.kind.Suffix)
+}
+
+const noteScript = `umask 077
+mkdir -p "$1" && cat >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }`
+
+// note writes down what changes replace, before they do.
+func (m *Machine) note(ctx context.Context, changes []Change) error {
+	var lines strings.Builder
+	for _, c := range changes {
+		fmt.Fprintf(&lines, "%s %s %s %s\n", c.Name, c.Arch, c.From, c.To)
+	}
+	return m.wrap("undo", m.device.Do(ctx, "write", noteScript, []byte(lines.String()), m.device.Folder()))
+}
+
+// notes returns what was ever noted, oldest first. A line that is torn is none.
+func (m *Machine) notes(ctx context.Context) ([]Change, error) {
+	res, err := m.Script(ctx, `if [ -e "$1/undo" ]; then cat "$1/undo"; fi`, nil, m.device.Folder())
+	if err == nil {
+		err = desk.Failed(res)
+	}
+	if err != nil {
+		return nil, m.wrap("undo", err)
+	}
+	var changes []Change
+	for line := range strings.Lines(string(res.Stdout)) {
+		words := strings.Fields(line)
+		if len(words) != 4 || !strings.HasSuffix(line, "\n") {
+			continue
+		}
+		if c := (Change{Name: words[0], Arch: words[1], From: words[2], To: words[3]}); m.Check(c) == nil {
+			changes = append(changes, c)
+		}
+	}
+	return changes, nil
+}
+
+// Check returns an error if c holds anything that is not to reach a command.
+func (m *Machine) Check(c Change) error {
+	words := m.kind.Words
+	err := words.CheckName(c.Name)
+	for _, wrong := range []error{words.CheckArch(c.Arch), words.CheckVersion(c.From), words.CheckVersion(c.To)} {
+		if err == nil {
+			err = wrong
+		}
+	}
+	return err
+}
+
+func (m *Machine) wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s: %w", m.kind.Name, what, err)
+}
+
+// Pause waits for [Config.Poll], and says whether ctx has outlasted it.
+func (m *Machine) Pause(ctx context.Context) bool {
+	timer := time.NewTimer(m.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
