@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -199,6 +200,31 @@ func (f field) value(d *Device, key string) (string, bool) {
 		return d.Exposure.String(), d.Exposure != ExposureUnknown
 	}
 	return value, value != ""
+}
+
+func noFact(key string) string {
+	return key + " is no fact about a device: want device.id, .name, .tenant, .os, .version, .arch, .zone or .exposure"
+}
+
+// CheckKey says whether key is one that a [Selector] may name: a label, or a fact that begins with "device.".
+func CheckKey(key string) error {
+	if key == "" {
+		return errors.New("inventory: the key is empty")
+	}
+	if _, known := fieldOf(key); !known {
+		return errors.New("inventory: " + noFact(key))
+	}
+	return nil
+}
+
+// Value returns what d has under a key of a [Selector]: the value of a label, or a fact such as device.os. The result is false for a
+// label that d lacks, for a fact that is unknown, and for a key that [CheckKey] refuses.
+func (d *Device) Value(key string) (string, bool) {
+	f, known := fieldOf(key)
+	if !known {
+		return "", false
+	}
+	return f.value(d, key)
 }
 
 func fieldOf(key string) (field, bool) {
@@ -414,7 +440,7 @@ func (p *selectorParser) term() (term, error) {
 	}
 	f, known := fieldOf(key)
 	if !known {
-		return term{}, p.errorf(at, "%s is no fact about a device: want device.id, .name, .tenant, .os, .version, .arch, .zone or .exposure", key)
+		return term{}, p.errorf(at, "%s", noFact(key))
 	}
 	t.key, t.field = key, f
 	if t.negate {

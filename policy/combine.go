@@ -103,6 +103,7 @@ func settings() []setting {
 		{path: "fit.reboot", order: func(l *Layer) int64 { return int64(l.Policy.Fit.Reboot) }},
 		{path: "missed"},
 		{path: "salt"},
+		{path: "strata"},
 		{path: "need"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit

@@ -109,6 +109,7 @@ func fleet() Policy {
 		Fit:       Fit{Work: hour, Reboot: 20 * minute},
 		Missed:    MissedRuns,
 		Salt:      "2026",
+		Strata:    []string{"device.os", "site"},
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
 		Budgets:   []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250}},

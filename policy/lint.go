@@ -67,10 +67,11 @@ const (
 	LintAllAtOnce             // every device is worked on at once
 	LintUnknownZone           // devices of a zone have no schedule
 	LintIdleDownload          // there are windows for downloads, and nothing that an installation would wait for meanwhile
+	LintIdleStrata            // there are strata, and no ring that is divided after them
 )
 
 func lintNames() enum.Names {
-	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download"}
+	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download", "idle-strata"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -106,6 +107,7 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	l.deadlines()
 	l.allAtOnce()
 	l.downloads()
+	l.strata()
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return cmp.Compare(a.Code, b.Code) })
 	return l.warnings
 }
@@ -336,6 +338,8 @@ func (w Warning) String() string {
 		fmt.Fprintf(&b, "devices in zone %q have no schedule", w.Zone)
 	case LintIdleDownload:
 		b.WriteString("nothing is downloaded ahead: without windows for the installation nothing waits for one")
+	case LintIdleStrata:
+		b.WriteString("no ring has a size or a share, so nothing is divided after the strata")
 	default:
 		b.WriteString("no warning")
 	}

@@ -18,6 +18,7 @@ type Policy struct {
 	Missed    Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`       // what becomes of a device that was away while its window was open
 	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
 	Salt      string   `json:"salt,omitempty" yaml:"salt,omitempty"`           // the same in several rollouts makes the same devices their canaries; "" makes it others in each
+	Strata    []string `json:"strata,omitempty" yaml:"strata,omitempty"`       // labels, or facts such as device.os, after which rings with a size or a share are alike; none leaves it to chance
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
@@ -62,6 +63,10 @@ type Match struct {
 // A Ring is a step of a rollout. Exactly one of Devices, Size, Share and Rest says who belongs to it. Rings with Devices are
 // filled first, in their order, then those with Size; what remains is divided among the rings with Share, and Rest takes what
 // is left.
+//
+// How many devices a ring with Size, Share or Rest has does not depend on [Policy.Strata], but which it has does: devices that have the
+// same values of all these labels and facts are a stratum, of which each ring gets its part, rounded up or down. So with Strata
+// device.os and site a test ring of a tenth holds a tenth of the servers in Oslo, and not by chance none.
 //
 // With Ramp, a device takes a place from when it is begun until its success has been verified, or it turns out that there is
 // nothing to do; one that failed, or waits to be tried again, keeps its place. There are Ramp places; when as many devices are well as

@@ -136,6 +136,13 @@ func TestTenantsAreKeptApart(t *testing.T) {
 	}
 
 	tenancy.Cases(t, map[string]func(*testing.T){
+		"Policy.Stratum": func(t *testing.T) {
+			p := Policy{Strata: []string{"site", "device.tenant"}}
+			d := inventory.Device{Tenant: "acme", ID: "ada", Labels: map[string]string{"site": "oslo"}}
+			require.Equal(t, []string{"oslo", "acme"}, p.Stratum(&d))
+			d.Tenant = "globex"
+			require.Equal(t, []string{"oslo", "globex"}, p.Stratum(&d), "kept apart where the policy says so; which tenants a rollout has is not decided here")
+		},
 		"Policy.Decide": judged(func(p *Policy, c Case) any { return p.Decide(c.Patch, c.Device, now) }),
 		"Policy.Judge":  judged(func(p *Policy, c Case) any { return p.Judge(c, now) }),
 		"Policy.Due":    judged(func(p *Policy, c Case) any { return p.Due(c, now) }),

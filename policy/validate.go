@@ -37,6 +37,7 @@ func (p *Policy) faults() []*FieldError {
 	if p.Salt != "" {
 		c.name("salt", p.Salt)
 	}
+	c.strata(p)
 	c.count("maxActive", p.MaxActive)
 	c.budgets(p.Budgets)
 	c.retry("retry", p.Retry)

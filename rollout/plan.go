@@ -41,6 +41,9 @@ type PlanInput struct {
 	// distinct sets of them that a device belongs to, each in the order of the budgets. Both may be nil if there are no budgets.
 	Domains []Domain
 	Places  [][]uint32
+
+	// Strata holds the distinct values that devices have under the keys of the policy's Strata; nil if it has none. See [Strata].
+	Strata [][]string
 }
 
 // A Target is one device of a [PlanInput]: small, so that a million of them fit in memory.
@@ -51,6 +54,7 @@ type Target struct {
 	Ring    int16  // index of the ring with Devices that claims it, or ByShare
 	Zone    uint16 // index into Zones
 	Tenant  uint16 // index into Tenants
+	Stratum uint16 // index into Strata
 }
 
 // ByShare is the Ring of a [Target] that no ring claims by name: it goes to one of the rings with a size or a share, or to the rest.
@@ -62,7 +66,7 @@ const ByShare int16 = -1
 // Devices are numbered: those of the first ring come first, and within a ring they stand in the order of a keyed hash of
 // their IDs, which is stable across restarts and another for every salt. Content, Zone and Owner have one element for every
 // device: the number of its content, of its time zone and of its tenant. So has Place, the number of its set of failure domains,
-// if the policy has budgets.
+// if the policy has budgets, and Stratum if it has strata.
 type Plan struct {
 	Key
 	Policy   policy.Policy        `json:"policy"`
@@ -80,6 +84,8 @@ type Plan struct {
 	Domains  []Domain             `json:"domains,omitempty"`
 	Places   [][]uint32           `json:"places,omitempty"` // the distinct sets of domains that a device belongs to
 	Place    []uint32             `json:"place,omitempty"`
+	Strata   [][]string           `json:"strata,omitempty"` // what devices have under the keys of the policy's strata, each once
+	Stratum  []uint16             `json:"stratum,omitempty"`
 }
 
 // A PlannedRing is a ring of a plan: its settings, after empty rings were merged into it, and its devices.
@@ -99,7 +105,8 @@ type PlannedRing struct {
 //
 // Of the devices that no ring claims by a selector, rings with a size get exactly as many, in their order and while there are
 // any. Rings with a share get the largest-remainder share of what is left, in basis points, so that
-// the sum is exact, and at least their minimum while there are devices; the minimum is taken from the rings after them.
+// the sum is exact, and at least their minimum while there are devices; the minimum is taken from the rings after them. With
+// strata these numbers are the same, and of each stratum a ring gets its part of them ([Stratify]).
 // An empty ring is merged into the one after it, which keeps the stricter of both gates.
 //
 // Errors name the ring or the device. A device that stands twice, a device that no ring wants, and a patch that cannot be
@@ -127,20 +134,17 @@ func NewPlan(in PlanInput) (Plan, error) {
 	if len(in.Places) > 0 {
 		p.Domains, p.Places, p.Place = in.Domains, in.Places, make([]uint32, len(in.Targets))
 	}
+	if len(in.Strata) > 0 {
+		p.Strata, p.Stratum = in.Strata, make([]uint16, len(in.Targets))
+	}
 	// Positions are handed out in the order of the hash, so that each ring's devices stand in that order too.
 	next := make([]int, len(counts))
-	cut := make([]int, 0, len(counts)) // rings with a share, and where among the unclaimed devices each ends
-	ends := make([]int, 0, len(counts))
-	at, end := 0, 0
+	at := 0
 	for r, n := range counts {
 		next[r] = at
 		at += n
-		if byShare[r] > 0 {
-			end += byShare[r]
-			cut, ends = append(cut, r), append(ends, end)
-		}
 	}
-	unclaimed, share := 0, 0
+	cut := newCuts(byShare, in.strata(salt, byShare))
 	// Reading the targets in the order of the hash is what takes longest: each of them stands somewhere else in memory. They
 	// are fetched block by block, by a loop that does nothing else, so that the processor can wait for many at once.
 	var block [64]Target
@@ -154,17 +158,16 @@ func NewPlan(in PlanInput) (Plan, error) {
 			t := &block[j]
 			ring := int(t.Ring)
 			if t.Ring == ByShare {
-				for unclaimed >= ends[share] {
-					share++
-				}
-				ring = cut[share]
-				unclaimed++
+				ring = cut[t.Stratum].next()
 			}
 			i := next[ring]
 			next[ring]++
 			p.Devices[i], p.Content[i], p.Zone[i], p.Owner[i] = t.Device, t.Content, t.Zone, t.Tenant
 			if p.Place != nil {
 				p.Place[i] = t.Place
+			}
+			if p.Stratum != nil {
+				p.Stratum[i] = t.Stratum
 			}
 		}
 	}
@@ -180,6 +183,7 @@ func (p *Plan) renumber() {
 	p.Contents = firstUse(p.Contents, p.Content)
 	p.Zones = firstUse(p.Zones, p.Zone)
 	p.Tenants = firstUse(p.Tenants, p.Owner)
+	p.Strata = firstUse(p.Strata, p.Stratum)
 	p.renumberDomains()
 }
 
@@ -221,6 +225,9 @@ func (in *PlanInput) check() error {
 		return fmt.Errorf("needs of %d contents, there are %d", len(in.Needs), len(in.Contents))
 	}
 	if err := checkDomains(&in.Policy, in.Domains, in.Places); err != nil {
+		return err
+	}
+	if err := checkStrata(&in.Policy, in.Strata); err != nil {
 		return err
 	}
 	for _, t := range in.Tenants {
@@ -274,6 +281,9 @@ func (in *PlanInput) order(salt string) (order []uint64, mask uint64, err error)
 		}
 		if int(t.Place) >= max(len(in.Places), 1) {
 			return nil, 0, fmt.Errorf("device %s: place %d of %d", t.Device, t.Place, len(in.Places))
+		}
+		if int(t.Stratum) >= max(len(in.Strata), 1) {
+			return nil, 0, fmt.Errorf("device %s: stratum %d of %d", t.Device, t.Stratum, len(in.Strata))
 		}
 		k := xxh64.Sum(seed, string(t.Device))
 		a[i] = k&^mask | uint64(i)
@@ -486,7 +496,7 @@ func (p *Plan) TenantOf(i int) inventory.Tenant {
 func (p *Plan) Digest() (patch.Digest, error) {
 	// The long lists are hashed as they are; everything else by way of its JSON, which has one form.
 	short := *p
-	short.Devices, short.Content, short.Zone, short.Owner, short.Place = nil, nil, nil, nil, nil
+	short.Devices, short.Content, short.Zone, short.Owner, short.Place, short.Stratum = nil, nil, nil, nil, nil, nil
 	head, err := json.Marshal(&short)
 	if err != nil {
 		return "", fmt.Errorf("rollout: plan %s: %w", p.Key, err)
@@ -503,6 +513,9 @@ func (p *Plan) Digest() (patch.Digest, error) {
 		buf = binary.AppendUvarint(buf, uint64(p.Owner[i]))
 		if len(p.Place) > 0 {
 			buf = binary.AppendUvarint(buf, uint64(p.Place[i]))
+		}
+		if len(p.Stratum) > 0 {
+			buf = binary.AppendUvarint(buf, uint64(p.Stratum[i]))
 		}
 		if len(buf) > 1<<15 {
 			h.Write(buf)
@@ -541,6 +554,9 @@ func (p *Plan) Valid() error {
 		}
 	}
 	if err := checkDomains(&p.Policy, p.Domains, p.Places); err != nil {
+		return bad("%w", err)
+	}
+	if err := p.validStrata(); err != nil {
 		return bad("%w", err)
 	}
 	seed := orderSeed(p.Salt, p.Tenant)

@@ -25,6 +25,9 @@ func (p Plan) String() string {
 	if fit := p.Policy.Fit; fit != (policy.Fit{}) {
 		fmt.Fprintf(&b, "  work begins only where it fits: %s\n", fit)
 	}
+	if len(p.Policy.Strata) > 0 {
+		fmt.Fprintf(&b, "  rings are alike in: %s (%s of device)\n", strings.Join(p.Policy.Strata, ", "), count(len(p.Strata), "kind"))
+	}
 	for i := range p.Policy.Budgets {
 		fmt.Fprintf(&b, "  disrupted at once: %s\n", p.Policy.Budgets[i])
 	}

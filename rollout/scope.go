@@ -45,6 +45,7 @@ type Scope struct {
 	local    bool // the windows go by the devices' own clocks
 	clocks   bool // the rules or deadlines go by when a patch was first seen or approved
 	domains  *Domains
+	strata   *Strata
 	in       PlanInput
 	sum      Summary
 	key      []byte
@@ -96,6 +97,7 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 		in:   PlanInput{Key: cfg.Key, Policy: cfg.Policy, By: cfg.By, At: cfg.At, Salt: cfg.Salt},
 		sum:  Summary{Skipped: make(map[string]int), Examples: make(map[string][]inventory.DeviceID)},
 	}
+	s.strata = NewStrata(&s.cfg.Policy)
 	for _, q := range cfg.Quarantine {
 		if q.Released.IsZero() && (q.Tenant.Contains(cfg.Tenant) || cfg.Tenant.Contains(q.Tenant)) {
 			s.held[q.Patch] = append(s.held[q.Patch], q)
@@ -148,7 +150,8 @@ func (s *Scope) Add(d *inventory.Device) error {
 	s.sum.Targets++
 	c := s.content(content, needs)
 	s.saw(&s.in.Contents[c], d)
-	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Place: place, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant)})
+	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Place: place, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant),
+		Stratum: s.strata.Of(d)})
 	return nil
 }
 
@@ -426,6 +429,7 @@ func (s *Scope) ring(d *inventory.Device) int16 {
 func (s *Scope) Input() PlanInput {
 	in := s.in
 	s.domains.Fill(&in)
+	s.strata.Fill(&in)
 	return in
 }
 

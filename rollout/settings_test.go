@@ -122,7 +122,17 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	noon := calendar.DateOf(2026, time.March, 2).At(12 * 3600)
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
-		"Salt":      {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
+		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
+		"Strata": {input: func(in *PlanInput) {
+			for i := range in.Targets { // by chance the first five all have odd numbers
+				if in.Policy.Strata != nil {
+					in.Targets[i].Stratum = uint16(i % 2)
+				}
+			}
+			if in.Policy.Strata != nil {
+				in.Strata = [][]string{{"a"}, {"b"}}
+			}
+		}, change: func(p *policy.Policy) { p.Strata = []string{"site"} }, want: "\n0h install dev-15 dev-3 dev-9 dev-12 dev-18\n"},
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
 
@@ -243,13 +253,13 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			run := func(changes ...func(*policy.Policy)) string {
 				in := input(20, share("first", 2500), policy.Ring{Name: "second", Rest: true})
 				in.Contents[0].Patches[0].Reversal = patch.ReversalReinstall
-				if c.input != nil {
-					c.input(&in)
-				}
 				for _, change := range changes {
 					if change != nil {
 						change(&in.Policy)
 					}
+				}
+				if c.input != nil {
+					c.input(&in)
 				}
 				return trace(t, in, c.answer, c.seen)
 			}

@@ -205,7 +205,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Timeline."}
+	others := []string{"Ability", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -321,6 +321,18 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			s := scopeOfBerlin(t)
 			require.ErrorContains(t, s.Add(labelled("acme/bonn")), `belongs to tenant "acme/bonn"`)
 			require.Equal(t, 1, s.sum.Devices, "it is not counted")
+		},
+		"Strata.Of": func(t *testing.T) {
+			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})
+			require.NotEqual(t, s.Of(labelled("acme/berlin")), s.Of(labelled("acme/bonn")))
+		},
+		"Strata.Fill": func(t *testing.T) {
+			s := NewStrata(&policy.Policy{Strata: []string{"device.tenant"}})
+			s.Of(labelled("acme/berlin"))
+			s.Of(labelled("acme/bonn"))
+			var in PlanInput
+			s.Fill(&in)
+			require.Equal(t, [][]string{{"acme/berlin"}, {"acme/bonn"}}, in.Strata)
 		},
 		"Timeline.Add": func(t *testing.T) {
 			berlin, bonn := plansOfSisters(t)

@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"slices"
 	"sort"
+	"strconv"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
@@ -66,6 +68,14 @@ func planning(tb testing.TB) *contest {
 	in := input(uuids(million), shares()...)
 	var p rollout.Plan
 	var sum uint64
+	mixed := in
+	mixed.Policy.Strata, mixed.Targets = []string{"device.os", "site"}, slices.Clone(in.Targets)
+	for s := range 200 {
+		mixed.Strata = append(mixed.Strata, []string{strconv.Itoa(s % 4), strconv.Itoa(s / 4)})
+	}
+	for i, r := 0, random(); i < million; i++ {
+		mixed.Targets[i].Stratum = uint16(r.IntN(200))
+	}
 	order := random().Perm(million)
 	moved := make([]rollout.Target, million)
 	return &contest{
@@ -105,10 +115,18 @@ func planning(tb testing.TB) *contest {
 					require.Equal(tb, want, p.Rings[i].Count)
 				}
 			}},
+			{name: "NewPlan, 200 strata", per: million, setup: func() { p = rollout.Plan{} }, run: func() {
+				var err error
+				p, err = rollout.NewPlan(mixed)
+				require.NoError(tb, err)
+				for i, want := range []int{10_000, 90_000, 300_000, 600_000} {
+					require.Equal(tb, want, p.Rings[i].Count)
+				}
+			}},
 		},
 		goals: []goal{
 			{"NewPlan", "hash whole keys", 2}, {"NewPlan", "hash by rollout", 6}, {"NewPlan", "hash by xxhash", 0}, {"NewPlan", "hash and move", 2},
-			{"NewPlan", "plan by sort.Slice", 1. / 3},
+			{"NewPlan", "plan by sort.Slice", 1. / 3}, {"NewPlan, 200 strata", "NewPlan", 2}, {"NewPlan, 200 strata", "plan by sort.Slice", 1. / 2},
 		},
 	}
 }

@@ -136,11 +136,19 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if d.chance(20) {
 		in.Policy.Fit.Work = policy.Duration(1+d.upTo(50)) * policy.Duration(time.Minute)
 	}
+	own := dice(*d + 40)
+	if own.chance(20) {
+		in.Policy.Strata = []string{"site"}
+		in.Strata = [][]string{{"oslo"}, {"bern"}, {""}}
+	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}
 		if d.chance(10) {
 			target.Ring = int16(d.upTo(rings))
+		}
+		if in.Strata != nil {
+			target.Stratum = uint16(own.upTo(3))
 		}
 		in.Targets = append(in.Targets, target)
 	}

@@ -46,6 +46,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
+		//     strata=site,role
 		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
@@ -105,6 +106,8 @@ func (s *scene) option(key, value string) error {
 		p.Rollback.Irreversible = value == "yes"
 	case "maxactive":
 		return number(&p.MaxActive, value)
+	case "strata":
+		p.Strata = strings.Split(value, ",")
 	case "budget":
 		return s.budget(value)
 	case "limit":
@@ -352,9 +355,11 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 	in.Policy = s.policy
 	in.Policy.Rings = slices.Clone(s.policy.Rings)
 	domains := rollout.NewDomains(in.Policy.Budgets)
+	strata := rollout.NewStrata(&in.Policy)
 	for i := range s.devices {
 		d := &s.devices[i]
-		place := domains.Add(&inventory.Device{Tenant: in.Tenant, ID: inventory.DeviceID(d.name), Labels: d.labels})
+		device := inventory.Device{Tenant: in.Tenant, ID: inventory.DeviceID(d.name), Zone: d.zone, Labels: d.labels}
+		place := domains.Add(&device)
 		if names != nil && !slices.Contains(names, d.name) {
 			continue
 		}
@@ -372,9 +377,11 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 		if err != nil {
 			return rollout.Plan{}, err
 		}
-		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Place: place, Ring: d.ring, Zone: uint16(z)})
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Place: place, Ring: d.ring, Zone: uint16(z),
+			Stratum: strata.Of(&device)})
 	}
 	domains.Fill(&in)
+	strata.Fill(&in)
 	return rollout.NewPlan(in)
 }
 

@@ -242,10 +242,19 @@ func Replan(p *rollout.Plan, to policy.Policy, place func(inventory.DeviceID) in
 	if err != nil {
 		return rollout.Plan{}, err
 	}
+	if len(to.Strata) > 0 {
+		if !slices.Equal(to.Strata, p.Policy.Strata) {
+			return rollout.Plan{}, fmt.Errorf("simulate: strata (%s) that the recorded plan does not know", strings.Join(to.Strata, ", "))
+		}
+		in.Strata = slices.Clone(p.Strata)
+	}
 	for i, id := range p.Devices {
 		t := rollout.Target{Device: id, Content: p.Content[i], Zone: p.Zone[i], Place: places[i], Tenant: p.Owner[i], Ring: claims[p.RingOf(i)]}
 		if place != nil {
 			t.Ring = place(id)
+		}
+		if in.Strata != nil {
+			t.Stratum = p.Stratum[i]
 		}
 		in.Targets = append(in.Targets, t)
 	}

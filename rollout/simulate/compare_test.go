@@ -377,3 +377,32 @@ func TestAPatchMayHaveRatesOfItsOwn(t *testing.T) {
 	require.Greater(t, rates[""], .3)
 	require.NotContains(t, rates, patch.ID("x:rare"))
 }
+
+func TestReplanKnowsTheStrataThatWereRecorded(t *testing.T) {
+	pol := policy.Policy{Name: "p", Strata: []string{"site"}, Rings: []policy.Ring{{Name: "canary", Share: 2000}, {Name: "broad", Rest: true}}}
+	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: "q1"}, Policy: pol, Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "p1"}}}}, Strata: [][]string{{"oslo"}, {"bern"}}}
+	for i := range 20 {
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(fmt.Sprint("d", i)), Ring: rollout.ByShare, Stratum: uint16(i / 10)})
+	}
+	p, err := rollout.NewPlan(in)
+	require.NoError(t, err)
+	same, err := simulate.Replan(&p, pol, nil)
+	require.NoError(t, err)
+	require.Equal(t, p, same)
+	to := pol
+	to.Rings = []policy.Ring{{Name: "canary", Share: 5000}, {Name: "broad", Rest: true}}
+	half, err := simulate.Replan(&p, to, nil)
+	require.NoError(t, err)
+	sites := make(map[uint16]int)
+	for i := range half.Rings[0].Count {
+		sites[half.Stratum[i]]++
+	}
+	require.Equal(t, map[uint16]int{0: 5, 1: 5}, sites)
+	to.Strata = []string{"device.os"}
+	_, err = simulate.Replan(&p, to, nil)
+	require.ErrorContains(t, err, "strata (device.os) that the recorded plan does not know")
+	to.Strata = nil
+	plain, err := simulate.Replan(&p, to, nil)
+	require.NoError(t, err)
+	require.Nil(t, plain.Stratum)
+}
