@@ -87,7 +87,7 @@ func fleet() Policy {
 		},
 		Rings: []Ring{
 			{Name: "test", Devices: inventory.MustSelector("role=test"), Gate: careful},
-			{Name: "pilot", Share: 1250, MinDevices: 5, Approval: true, MaxActive: 10, Gate: careful,
+			{Name: "pilot", Share: 1250, MinDevices: 5, Shows: 1000, Approval: true, MaxActive: 10, Gate: careful,
 				Need: Need{Quorum: 2, Approvers: []string{"hans", "group:security"}, Valid: 3 * day, ByRule: true, Emergency: true,
 					Bypass: Bypass{Windows: true, Freezes: true}},
 				Windows:  []Window{{Start: 8 * 60, End: 18 * 60, Days: weekdays, Zone: "Europe/Berlin"}},

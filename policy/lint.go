@@ -94,7 +94,7 @@ func Lint(p *Policy, f LintFacts) []Warning {
 		return nil
 	}
 	f.FailureRate = cmp.Or(f.FailureRate, 500)
-	f.Confidence = cmp.Or(f.Confidence, 9500)
+	f.Confidence = cmp.Or(f.Confidence, showConfidence)
 	l := linter{policy: p, facts: f}
 	for i := range p.Rings {
 		if i >= len(f.Rings) || f.Rings[i] > 0 {

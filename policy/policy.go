@@ -68,6 +68,10 @@ type Match struct {
 // same values of all these labels and facts are a stratum, of which each ring gets its part, rounded up or down. So with Strata
 // device.os and site a test ring of a tenth holds a tenth of the servers in Oslo, and not by chance none.
 //
+// A share of a small fleet is a ring of one or two devices, which prove nothing: a patch that fails on every tenth device passes a
+// ring of two four times in five. With Shows a ring is made as large as it takes to see such a patch fail. Nothing is done about it unless Shows or
+// MinDevices is set, since a larger first ring is also one on which more breaks; [Lint] warns of rings that are too small.
+//
 // With Ramp, a device takes a place from when it is begun until its success has been verified, or it turns out that there is
 // nothing to do; one that failed, or waits to be tried again, keeps its place. There are Ramp places; when as many devices are well as
 // there are places, these are doubled, and so on: with 5, there are 10 places after 5 successes, 20 after 15, 40 after 35. So a
@@ -81,6 +85,7 @@ type Ring struct {
 	Share      Share              `json:"share,omitempty" yaml:"share,omitempty"` // of the devices that no ring with Devices or Size has
 	Rest       bool               `json:"rest,omitempty" yaml:"rest,omitempty"`
 	MinDevices int                `json:"minDevices,omitempty" yaml:"minDevices,omitempty"` // with Share: at least so many, if there are enough; 0 means 1
+	Shows      Share              `json:"shows,omitempty" yaml:"shows,omitempty"`           // with Share: at least so many as show a patch that fails on this part of all devices, see [Ring.Least]; 0 asks for none
 	Approval   bool               `json:"approval,omitempty" yaml:"approval,omitempty"`     // ask before the ring opens
 	Need       Need               `json:"need,omitzero" yaml:"need,omitempty"`              // whose leave it takes; a ring that has it asks, with or without Approval
 	MaxActive  int                `json:"maxActive,omitempty" yaml:"maxActive,omitempty"`   // devices worked on at once; 0 means no limit of its own

@@ -80,3 +80,16 @@ func drawn(n, devices, sound int, confidence Share) bool {
 	}
 	return left.Cmp(right) <= 0
 }
+
+// Least returns how many devices a ring with a share has at least, if it and the rings beside it have so many to divide: the greater
+// of MinDevices and, with Shows, the [SampleSizeOf] for that rate of failure with a confidence of 95 %. The latter is at most a quarter of the
+// devices, rounded up, so that a small fleet keeps devices that the ring can protect. It is 1 if nothing else is said.
+func (r *Ring) Least(devices int) int {
+	least := max(r.MinDevices, 1)
+	if need, ok := SampleSizeOf(devices, r.Shows, showConfidence); ok {
+		least = max(least, min(need, (devices+3)/4))
+	}
+	return least
+}
+
+const showConfidence Share = 9500

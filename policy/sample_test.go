@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"os"
@@ -127,4 +128,47 @@ func TestSampleSizesOfTheVectors(t *testing.T) {
 		rows++
 	}
 	require.Equal(t, 91, rows)
+}
+
+// What a first ring of 2 % with different words comes to in fleets of different sizes. The samples are those of TestSampleSizeIsExact and of
+// the formula of the hypergeometric distribution.
+func TestLeastDevicesOfARing(t *testing.T) {
+	for _, c := range []struct {
+		ring    Ring
+		devices int
+		want    int
+	}{
+		{Ring{Share: 200}, 1_000_000, 1},
+		{Ring{Share: 200, MinDevices: 7}, 3, 7}, // as many as there are: the plan sees to that
+		{Ring{Share: 200, Shows: 1000}, 1_000_000, 29},
+		{Ring{Share: 200, Shows: 1000}, 200, 27},
+		{Ring{Share: 200, Shows: 1000}, 104, 24}, // 11 fail of 104
+		{Ring{Share: 200, Shows: 1000}, 100, 25}, // 10 fail of 100: it takes 25
+		{Ring{Share: 200, Shows: 1000}, 40, 10},  // a quarter
+		{Ring{Share: 200, Shows: 1000}, 5, 2},    // rounded up
+		{Ring{Share: 200, Shows: 1000}, 1, 1},
+		{Ring{Share: 200, Shows: 1000}, 0, 1},
+		{Ring{Share: 200, Shows: 1000, MinDevices: 12}, 40, 12},
+		{Ring{Share: 200, Shows: 500}, 1_000_000, 59},
+		{Ring{Share: 200, Shows: 100}, 1_000_000, 299},
+		{Ring{Share: 200, Shows: whole}, 1000, 1},
+	} {
+		require.Equal(t, c.want, c.ring.Least(c.devices), "%+v of %d", c.ring, c.devices)
+		// It is enough: the other way round, by what is said of samples.
+		if need, ok := SampleSizeOf(c.devices, c.ring.Shows, 9500); ok && c.ring.MinDevices == 0 {
+			require.True(t, c.want >= need || c.want == (c.devices+3)/4, "%+v of %d: %d, it takes %d", c.ring, c.devices, c.want, need)
+		}
+	}
+}
+
+func ExampleRing_Least() {
+	canary := Ring{Name: "canary", Share: 200, Shows: 1000} // 2 %, and such that a patch that breaks a tenth of all devices is noticed
+	for _, fleet := range []int{12, 100, 500, 10_000} {
+		fmt.Println(fleet, canary.Least(fleet))
+	}
+	// Output:
+	// 12 3
+	// 100 25
+	// 500 28
+	// 10000 29
 }

@@ -235,6 +235,10 @@ func (c *checker) ring(path string, r *Ring) {
 	if r.MinDevices > 0 && r.Share == 0 {
 		c.fault(join(path, "minDevices"), "only a ring with a share has it")
 	}
+	c.share(join(path, "shows"), r.Shows)
+	if r.Shows > 0 && r.Share == 0 {
+		c.fault(join(path, "shows"), "only a ring with a share has it")
+	}
 	c.count(join(path, "maxActive"), r.MaxActive)
 	c.count(join(path, "ramp"), r.Ramp)
 	if r.MaxActive > 0 && r.Ramp >= r.MaxActive {

@@ -42,8 +42,10 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: rings[0]: more than one of devices, size, share and rest: want one` + "\n" + `policy: rings[0].size: -1 is negative`: func(p *Policy) { p.Rings[0].Size = -1 },
 		`policy: rings[1].share: 100.01% is more than 100%` + "\n" +
 			`policy: rings: their shares come to 100.01%, more than 100%`: func(p *Policy) { p.Rings[1].Share = 10001 },
-		`policy: rings[1].share: -0.01% is negative`:  func(p *Policy) { p.Rings[1].Share = -1 },
-		`policy: rings[1].minDevices: -1 is negative`: func(p *Policy) { p.Rings[1].MinDevices = -1 },
+		`policy: rings[1].share: -0.01% is negative`:              func(p *Policy) { p.Rings[1].Share = -1 },
+		`policy: rings[1].shows: 100.01% is more than 100%`:       func(p *Policy) { p.Rings[1].Shows = 10001 },
+		`policy: rings[0].shows: only a ring with a share has it`: func(p *Policy) { p.Rings[0].Shows = 500 },
+		`policy: rings[1].minDevices: -1 is negative`:             func(p *Policy) { p.Rings[1].MinDevices = -1 },
 		`policy: strata[1]: device.color is no fact about a device: want device.id, .name, .tenant, .os, .version, .arch, .zone or .exposure`:          func(p *Policy) { p.Strata = []string{"site", "device.color"} },
 		`policy: strata[1]: "site" is named already, by strata[0]`:                                                                                     func(p *Policy) { p.Strata = []string{"site", "site"} },
 		`policy: salt: "x " begins or ends with a blank`:                                                                                               func(p *Policy) { p.Salt = "x " },

@@ -105,7 +105,7 @@ type PlannedRing struct {
 //
 // Of the devices that no ring claims by a selector, rings with a size get exactly as many, in their order and while there are
 // any. Rings with a share get the largest-remainder share of what is left, in basis points, so that
-// the sum is exact, and at least their minimum while there are devices; the minimum is taken from the rings after them. With
+// the sum is exact, and at least their minimum ([policy.Ring.Least]) while there are devices; the minimum is taken from the rings after them. With
 // strata these numbers are the same, and of each stratum a ring gets its part of them ([Stratify]).
 // An empty ring is merged into the one after it, which keeps the stricter of both gates.
 //
@@ -348,6 +348,11 @@ func (in *PlanInput) allot() (counts, byShare []int, err error) {
 			counts[r]++
 		}
 	}
+	for r := range rings {
+		byShare[r] = min(rings[r].Size, unclaimed)
+		counts[r] += byShare[r]
+		unclaimed -= byShare[r]
+	}
 	var weights, minima, which []int
 	rest, total := -1, 0
 	for r := range rings {
@@ -357,7 +362,7 @@ func (in *PlanInput) allot() (counts, byShare []int, err error) {
 		case rings[r].Share > 0:
 			which = append(which, r)
 			weights = append(weights, int(rings[r].Share))
-			minima = append(minima, max(rings[r].MinDevices, 1))
+			minima = append(minima, rings[r].Least(unclaimed))
 			total += int(rings[r].Share)
 		}
 	}
@@ -367,11 +372,6 @@ func (in *PlanInput) allot() (counts, byShare []int, err error) {
 	if rest >= 0 {
 		which, weights, minima = append(which, rest), append(weights, 10000-total), append(minima, 0)
 		total = 10000
-	}
-	for r := range rings {
-		byShare[r] = min(rings[r].Size, unclaimed)
-		counts[r] += byShare[r]
-		unclaimed -= byShare[r]
 	}
 	if unclaimed > 0 && total < 10000 {
 		return nil, nil, fmt.Errorf("%d devices belong to no ring: the shares sum up to %s and no ring takes the rest",

@@ -147,6 +147,20 @@ func TestRingsBySizeHaveExactlyAsMany(t *testing.T) {
 	require.ErrorContains(t, err, "2 devices belong to no ring")
 }
 
+func TestARingThatIsToShowAFaultIsLargeEnough(t *testing.T) {
+	canary := share("canary", 100)
+	canary.Shows = 1000
+	for n, want := range map[int]int{1: 1, 4: 1, 5: 2, 40: 10, 100: 25, 1000: 29, 2900: 29, 10_000: 100} { // at last the share itself is more
+		p, err := NewPlan(input(n, canary, policy.Ring{Name: "rest", Rest: true}))
+		require.NoError(t, err)
+		require.Equal(t, want, p.Rings[0].Count, "of %d", n)
+	}
+	// Of what rings with a size have nothing is left to show.
+	p, err := NewPlan(input(100, policy.Ring{Name: "first", Size: 60}, canary, policy.Ring{Name: "rest", Rest: true}))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"first": 60, "canary": 10, "rest": 30}, counts(p))
+}
+
 func TestAnEmptyRingMergesForwardAndKeepsTheStricterGate(t *testing.T) {
 	canary := policy.Ring{Name: "it", Devices: inventory.MustSelector("dept=it"), Approval: true, MaxActive: 3, Ramp: 2,
 		Gate: policy.Gate{Soak: policy.Duration(48 * time.Hour)}}

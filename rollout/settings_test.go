@@ -161,6 +161,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Ring.Share":      {change: func(p *policy.Policy) { p.Rings[0].Share = 1000 }, want: "gate of ring first: pass, 2 of 2"},
 		"Ring.Rest":       {change: func(p *policy.Policy) { p.Rings[1].Rest = false }, want: "belong to no ring"},
 		"Ring.MinDevices": {change: func(p *policy.Policy) { p.Rings[0].MinDevices = 9 }, want: "gate of ring first: pass, 9 of 9"},
+		"Ring.Shows":      {base: func(p *policy.Policy) { p.Rings[0].Share = 500 }, change: func(p *policy.Policy) { p.Rings[0].Shows = 5000 }, want: "gate of ring first: pass, 4 of 4"},
 		"Ring.Approval":   {change: func(p *policy.Policy) { p.Rings[0].Approval = true }, want: "asks leave"},
 		"Ring.Need":       {change: func(p *policy.Policy) { p.Rings[1].Need.Quorum = 2 }, want: "asks leave for 15 devices (x:p1), of 2 people"},
 		"Need":            {change: func(p *policy.Policy) { p.Need.Quorum = 1 }, want: "asks leave for 20 devices (x:p1), the whole rollout"},

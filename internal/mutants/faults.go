@@ -40,6 +40,8 @@ func faults() []fault {
 			"return xxh64.Sum(xxh64.Sum(0, salt), string(t))", "return xxh64.Sum(0, string(t))", engine()},
 		{"the first of two rings gets what is left over", "rollout/plan.go",
 			"return cmp.Compare(remainders[b], remainders[a])", "return 0", engine()},
+		{"a ring is as small as its share, whatever it is to show", "policy/sample.go",
+			"least = max(least, min(need, (devices+3)/4))", "_ = need", append(engine(), "./policy")},
 		{"strata are forgotten", "rollout/strata.go",
 			"if len(in.Strata) == 0 {\n\t\treturn nil\n\t}\n\tsizes", "if true {\n\t\treturn nil\n\t}\n\tsizes", engine()},
 		{"what is left of a stratum is rounded down only", "rollout/strata.go",

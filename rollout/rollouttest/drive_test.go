@@ -137,6 +137,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Policy.Fit.Work = policy.Duration(1+d.upTo(50)) * policy.Duration(time.Minute)
 	}
 	own := dice(*d + 40)
+	if own.chance(20) && rings > 1 {
+		in.Policy.Rings[0].Shows = pick[policy.Share](&own, 1000, 5000)
+	}
 	if own.chance(20) {
 		in.Policy.Strata = []string{"site"}
 		in.Strata = [][]string{{"oslo"}, {"bern"}, {""}}

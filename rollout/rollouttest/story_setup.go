@@ -39,7 +39,7 @@ type sceneDevice struct {
 func (s *scene) setup(c *script.Command) (bool, error) {
 	switch c.Name {
 	case "ring":
-		// ring canary devices=ada,bob size=5 share=10% rest min=1 approval maxactive=2 ramp=1 window="sat,sun 22:00-04:00 Europe/Oslo; mon 01:00-02:00"
+		// ring canary devices=ada,bob size=5 share=10% rest min=1 shows=10% approval maxactive=2 ramp=1 window="sat,sun 22:00-04:00 Europe/Oslo; mon 01:00-02:00"
 		//     quorum=2 approvers=hans,group:board valid=3d byrule emergency bypass=windows,freezes
 		//     denominator=reached minsuccess=90% maxfailed=10% minsample=3 coverage=80% soak=24h manual timeout=72h on-timeout=fail
 		return true, s.ring(c)
@@ -231,6 +231,8 @@ func (s *scene) ring(c *script.Command) error {
 			return number(&ring.Size, value)
 		case "min":
 			return number(&ring.MinDevices, value)
+		case "shows":
+			return text(&ring.Shows, value)
 		case "maxactive":
 			return number(&ring.MaxActive, value)
 		case "quorum":
