@@ -69,9 +69,7 @@ func verifyPromises() []promise[*bench] {
 		{"Verify", "nothing is changed", "It changes nothing.", func(t *testing.T, b *bench) {
 			need(t, b.Look != nil, "Look")
 			before := b.look(t)
-			task := b.task(rollout.OpVerify, b.Content)
-			b.begin(t, task)
-			b.settle(t, task)
+			b.end(t, b.task(rollout.OpVerify, b.Content))
 			require.Equal(t, before, b.look(t))
 		}},
 	}

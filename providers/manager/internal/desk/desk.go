@@ -56,6 +56,22 @@ func New(c Config) *Desk {
 	return k
 }
 
+// A Ledger is where a device keeps which tasks have begun and how they have ended: a [Device], or a [Folder].
+type Ledger interface {
+	// Claim writes down that b has begun. The entry is not Found if it is the caller's to begin; otherwise it says what became of
+	// it. An error means that nothing was claimed, unless it wraps [transport.ErrUnknownOutcome].
+	Claim(ctx context.Context, b Begun) (Entry, error)
+	// Read returns what the ledger says of a task.
+	Read(ctx context.Context, id rollout.TaskID) (Entry, error)
+	// End writes down how a task has ended. The first word stands.
+	End(ctx context.Context, id rollout.TaskID, r rollout.Report) error
+}
+
+var (
+	_ Ledger = Device{}
+	_ Ledger = Folder("")
+)
+
 // Work is what a task does on its device. Until it has begun to change anything it is to look at Cancelled, and to return
 // [rollout.PhaseStopped] then.
 type Work func(ctx context.Context, cancelled <-chan struct{}) rollout.Report
@@ -64,7 +80,7 @@ type Work func(ctx context.Context, cancelled <-chan struct{}) rollout.Report
 type Settle func(ctx context.Context, b Begun) (rollout.Report, error)
 
 // Begin carries t out with do, unless that was begun before by anybody, and returns how it stands.
-func (k *Desk) Begin(ctx context.Context, d Device, t rollout.Task, b Begun, do Work, settle Settle) (rollout.Report, error) {
+func (k *Desk) Begin(ctx context.Context, d Ledger, t rollout.Task, b Begun, do Work, settle Settle) (rollout.Report, error) {
 	if t.ID == "" {
 		return rollout.Report{}, fmt.Errorf("%s: %s on device %q: the task has no ID: %w", k.Name, b.Op, t.Device, patch.ErrPermanent)
 	}
@@ -117,7 +133,7 @@ func (k *Desk) job(t rollout.Task) (j *job, mine bool, err error) {
 }
 
 // claim writes t into the ledger and starts its work, or finds out how it stands.
-func (k *Desk) claim(ctx context.Context, d Device, t rollout.Task, b Begun, j *job, do Work, settle Settle) {
+func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *job, do Work, settle Settle) {
 	defer close(j.ready)
 	over := func(r rollout.Report, err error) {
 		j.report, j.err = r, err
@@ -151,7 +167,7 @@ func (k *Desk) late(t rollout.Task) error {
 }
 
 // run does the work when it is its turn, and writes down how it has ended.
-func (k *Desk) run(d Device, t rollout.Task, j *job, do Work) {
+func (k *Desk) run(d Ledger, t rollout.Task, j *job, do Work) {
 	ctx, cancel := context.WithTimeout(k.ctx, k.Limit)
 	defer cancel()
 	j.report = k.turn(ctx, t, j, do)
@@ -222,7 +238,7 @@ func (k *Desk) stands(j *job) rollout.Report {
 }
 
 // Status tells how t stands, by what this desk does or what the ledger of the device says.
-func (k *Desk) Status(ctx context.Context, d Device, t rollout.Task, settle Settle) (rollout.Report, error) {
+func (k *Desk) Status(ctx context.Context, d Ledger, t rollout.Task, settle Settle) (rollout.Report, error) {
 	k.mu.Lock()
 	j := k.jobs[t.ID]
 	k.mu.Unlock()
@@ -244,7 +260,7 @@ func (k *Desk) Status(ctx context.Context, d Device, t rollout.Task, settle Sett
 }
 
 // settled returns what a page says, or what settle finds out and writes there.
-func (k *Desk) settled(ctx context.Context, d Device, t rollout.Task, e Entry, settle Settle) (rollout.Report, error) {
+func (k *Desk) settled(ctx context.Context, d Ledger, t rollout.Task, e Entry, settle Settle) (rollout.Report, error) {
 	if e.Report != nil {
 		return *e.Report, nil
 	}

@@ -41,20 +41,42 @@ func running(context.Context, Begun) (rollout.Report, error) {
 }
 
 func TestATaskBeginsOnceWhoeverAsks(t *testing.T) {
-	d := device(t)
-	n := 0
-	for range 3 { // each has its own memory
-		r, err := opened(t, 0).Begin(t.Context(), d, task("a/1"), Begun{Op: rollout.OpInstall}, work(&n), running)
-		require.NoError(t, err)
-		require.Equal(t, succeeded, r)
+	for name, d := range map[string]Ledger{"device": device(t), "folder": Folder(filepath.Join(t.TempDir(), "patchflow"))} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			for range 3 { // each has its own memory
+				r, err := opened(t, 0).Begin(t.Context(), d, task("a/1"), Begun{Op: rollout.OpInstall}, work(&n), running)
+				require.NoError(t, err)
+				require.Equal(t, succeeded, r)
+			}
+			require.Equal(t, 1, n)
+			r, err := opened(t, 0).Status(t.Context(), d, task("a/1"), running)
+			require.NoError(t, err)
+			require.Equal(t, succeeded, r)
+			r, err = opened(t, 0).Status(t.Context(), d, task("a/2"), running)
+			require.NoError(t, err)
+			require.Equal(t, rollout.PhaseUnknown, r.Phase)
+			require.NoError(t, d.End(t.Context(), "a/1", rollout.Report{Phase: rollout.PhaseFailed}))
+			e, err := d.Read(t.Context(), "a/1")
+			require.NoError(t, err)
+			require.Equal(t, Entry{Found: true, Begun: Begun{ID: "a/1", Op: rollout.OpInstall}, Report: &succeeded}, e, "the first word stands")
+			require.Error(t, d.End(t.Context(), "a/2", succeeded), "it was never begun")
+		})
 	}
-	require.Equal(t, 1, n)
-	r, err := opened(t, 0).Status(t.Context(), d, task("a/1"), running)
-	require.NoError(t, err)
-	require.Equal(t, succeeded, r)
-	r, err = opened(t, 0).Status(t.Context(), d, task("a/2"), running)
-	require.NoError(t, err)
-	require.Equal(t, rollout.PhaseUnknown, r.Phase)
+}
+
+func TestAFolderThatCannotBeWritten(t *testing.T) {
+	n := 0
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := opened(t, 0).Begin(t.Context(), Folder(file), task("a/1"), Begun{}, work(&n), running)
+	require.ErrorContains(t, err, "ledger: claim: ")
+	require.Zero(t, n)
+	broken := Folder(t.TempDir())
+	require.NoError(t, os.MkdirAll(broken.page("a/1"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(broken.page("a/1"), "begun"), []byte("{"), 0o600))
+	_, err = opened(t, 0).Status(t.Context(), broken, task("a/1"), running)
+	require.Equal(t, patch.Corrupt, patch.FaultOf(err))
 }
 
 func TestATaskWhoseEndNobodyHasWrittenDown(t *testing.T) {

@@ -124,9 +124,14 @@ func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id
 	default:
 		return Entry{}, fmt.Errorf("ledger: %s: %.100q is no answer: %w", what, head, patch.ErrCorrupt)
 	}
-	e := Entry{Found: true}
 	begun, rest, _ := bytes.Cut(rest, []byte("\n"))
 	report, _, _ := bytes.Cut(rest, []byte("\n"))
+	return readEntry(what, begun, report)
+}
+
+// readEntry makes an entry of the two files of a page, of which either may be empty.
+func readEntry(what string, begun, report []byte) (Entry, error) {
+	e := Entry{Found: true}
 	if len(begun) > 0 {
 		if err := json.Unmarshal(begun, &e.Begun); err != nil {
 			return Entry{}, fmt.Errorf("ledger: %s: %w: %w", what, err, patch.ErrCorrupt)
