@@ -13,6 +13,10 @@ import (
 // again then, and the plan is made once more.
 var ErrNotOffered = errors.New("no source of the device offers it")
 
+// ErrUnfinished is wrapped by the error of [Tool.Carry] when packages are there, and a script of theirs has failed. They are taken for
+// not installed: what was there before is put back.
+var ErrUnfinished = errors.New("a script of a package has failed")
+
 // A Kind is a package manager. All fields must be set.
 type Kind struct {
 	// Name stands before errors, and is how sentences call it: "apt".

@@ -134,7 +134,7 @@ func (w *work) install(ctx context.Context, t rollout.Task, wished <-chan struct
 	if err != nil {
 		return w.outlast(ctx, t, err)
 	}
-	if s.at(changes) {
+	if s.at(changes) && !errors.Is(said, ErrUnfinished) {
 		for _, c := range changes {
 			w.m.prune(ctx, c)
 		}

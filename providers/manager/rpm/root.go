@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 )
@@ -90,40 +88,23 @@ func (r Root) Scan(ctx context.Context, d inventory.Device) (inventory.Scan, err
 		return inventory.Scan{}, err
 	}
 	defer root.Close()
-	scan := inventory.Scan{Tenant: d.Tenant, Device: d.ID, At: time.Now().UTC()}
-	list, err := r.list(ctx, root)
+	e := evidence{at: time.Now().UTC()}
+	e.list, e.err = r.list(ctx, root)
 	if ctx.Err() != nil {
 		return inventory.Scan{}, ctx.Err()
 	}
-	coverage := inventory.Coverage{Manager: Manager, Status: inventory.Complete, At: scan.At}
-	if err != nil {
-		coverage.Status = inventory.Partial
-		if list == nil {
-			coverage.Status = inventory.Failed
-		}
-		coverage.Detail = detail(err)
+	read := func(name string) string {
+		content, _ := root.ReadFile(name)
+		return strings.TrimSpace(string(content))
 	}
-	if id, err := root.ReadFile("proc/sys/kernel/random/boot_id"); err == nil {
-		scan.BootID = strings.TrimSpace(string(id))
-		if release, err := root.ReadFile("proc/sys/kernel/osrelease"); err == nil {
-			markRunning(list, strings.TrimSpace(string(release)))
-		}
-		if boot := bootOf(root); !boot.IsZero() {
-			if needsRestart(list, boot) {
-				scan.PendingReboot = patch.Yes
-			} else if coverage.Status == inventory.Complete {
-				scan.PendingReboot = patch.No
-			}
-		}
+	e.bootID, e.kernel = read("proc/sys/kernel/random/boot_id"), read("proc/sys/kernel/osrelease")
+	if f, err := root.Open("proc/stat"); err == nil {
+		e.boot = bootOf(f)
+		f.Close()
 	}
-	if _, err := root.Stat("run/reboot-needed"); err == nil {
-		scan.PendingReboot = patch.Yes
-	}
-	for i := range list {
-		scan.Software = append(scan.Software, list[i].Software)
-	}
-	scan.Coverage = []inventory.Coverage{coverage}
-	return scan, nil
+	_, err = root.Stat("run/reboot-needed")
+	e.due = err == nil
+	return e.scan(d), nil
 }
 
 // list returns what is installed, and what stands against the list being complete. The list is nil if there is none.
@@ -147,17 +128,7 @@ func (r Root) list(ctx context.Context, root *os.Root) ([]installed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpm: query: %w: %s", err, abbreviate(complaints))
 	}
-	list, err := readQuery(bytes.NewReader(output), ecosystem)
-	switch {
-	case list == nil:
-		return nil, err
-	case len(list) == 0:
-		return nil, multierror.Append(err, errors.New("rpm: query: no package is installed, not even that of the system itself"))
-	case complaints != "":
-		// rpm leaves damaged entries out, and ends well.
-		err = multierror.Append(err, fmt.Errorf("rpm: query: rpm says %q: %w", abbreviate(complaints), patch.ErrCorrupt))
-	}
-	return list, err
+	return listOf(output, complaints, ecosystem)
 }
 
 // database returns the path of the folder with rpm's database. Rpm itself takes a folder without one for an empty one, so the
@@ -192,13 +163,7 @@ func (r Root) query(ctx context.Context, database, format string) (output []byte
 	if out.full || complained.full {
 		return nil, "", errors.New("rpm prints without end")
 	}
-	var lines []string
-	for line := range strings.Lines(complained.text.String()) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "warning:") {
-			lines = append(lines, line)
-		}
-	}
-	return out.text.Bytes(), strings.Join(lines, "; "), err
+	return out.text.Bytes(), complaintsOf(complained.text.Bytes()), err
 }
 
 // A capped buffer holds at most 64 MiB.
@@ -215,14 +180,9 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.text.Write(p)
 }
 
-// bootOf returns when the system was started, by the kernel's statistics; zero if they do not say.
-func bootOf(root *os.Root) time.Time {
-	f, err := root.Open("proc/stat")
-	if err != nil {
-		return time.Time{}
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(io.LimitReader(f, 1<<20)); lines.Scan(); {
+// bootOf returns when the system was started, by the kernel's statistics (proc/stat); zero if they do not say.
+func bootOf(stat io.Reader) time.Time {
+	for lines := bufio.NewScanner(io.LimitReader(stat, 1<<20)); lines.Scan(); {
 		if text, found := strings.CutPrefix(lines.Text(), "btime "); found {
 			if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && seconds > 0 {
 				return time.Unix(seconds, 0).UTC()
@@ -230,16 +190,4 @@ func bootOf(root *os.Root) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// detail tells the first of several errors, and how many there are.
-func detail(err error) string {
-	var several *multierror.Error
-	if errors.As(err, &several) && len(several.Errors) > 0 {
-		if len(several.Errors) == 1 {
-			return several.Errors[0].Error()
-		}
-		return fmt.Sprintf("%v (and %d more)", several.Errors[0], len(several.Errors)-1)
-	}
-	return err.Error()
 }
