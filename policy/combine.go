@@ -126,6 +126,7 @@ func settings() []setting {
 		{path: "rollback.on"},
 		{path: "rollback.irreversible", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Irreversible) }},
 		{path: "rollback.acknowledged", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Acknowledged) }},
+		{path: "health.metrics"},
 		{path: "deadlines", adds: true},
 		{path: "exceptions", adds: true},
 		{path: "holds", adds: true},

@@ -118,6 +118,8 @@ func fleet() Policy {
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
 			Windows: []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}}},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true},
+		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
+			{Name: "free-memory", Worse: WorseDown, By: 2000}}},
 		Deadlines: []Deadline{
 			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
 			{Name: "important", Match: Match{MinSeverity: patch.SeverityImportant}, Within: 14 * day, From: SinceFirstSeen, Reserve: 3 * day},
@@ -167,7 +169,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Download", "Ring.Download", "Download.Windows"}
+			"Need.Bypass", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Health.Metrics"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

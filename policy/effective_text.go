@@ -53,6 +53,12 @@ func textOf(v reflect.Value) string {
 			names[i] = x[i].String()
 		}
 		return orNone(names)
+	case []Metric:
+		names := make([]string, len(x))
+		for i := range x {
+			names[i] = x[i].String()
+		}
+		return orNone(names)
 	case Need:
 		return needText(x)
 	case fmt.Stringer:

@@ -24,6 +24,7 @@ type Policy struct {
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`
 	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
+	Health    Health   `json:"health,omitzero" yaml:"health,omitempty"` // by what devices are known to be well
 
 	Deadlines  []Deadline   `json:"deadlines,omitempty" yaml:"deadlines,omitempty"`   // by when patches must be installed
 	Exceptions []Exception  `json:"exceptions,omitempty" yaml:"exceptions,omitempty"` // what persons decided to leave out

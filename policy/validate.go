@@ -48,6 +48,7 @@ func (p *Policy) faults() []*FieldError {
 		c.fault("reboot.windows", "there are windows, but reboot.mode is never")
 	}
 	c.enum("rollback.on", p.Rollback.On)
+	c.health("health", &p.Health)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)
 	c.holds(p.Holds)

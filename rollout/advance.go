@@ -51,7 +51,7 @@ func (m *Machine) counts(r int) Counts {
 	}
 	c := Counts{
 		Devices:    m.plan.Rings[r].Count,
-		Succeeded:  n(Succeeded),
+		Succeeded:  n(Succeeded) - ring.unwell,
 		NoNeed:     n(AlreadyInstalled, NotApplicable, Superseded),
 		Failed:     n(Failed),
 		RolledBack: n(RolledBack),
@@ -59,6 +59,8 @@ func (m *Machine) counts(r int) Counts {
 		Left:       n(Cancelled, Skipped),
 		Lapsed:     ring.lapsed + n(Unreachable),
 		Active:     ring.active,
+		Unwell:     ring.unwell,
+		Unmeasured: ring.unmeasured,
 	}
 	c.Sample = c.Succeeded + c.Bad()
 	switch ring.gate.Denominator {
@@ -73,7 +75,7 @@ func (m *Machine) counts(r int) Counts {
 }
 
 // Bad returns the devices that count as failures.
-func (c Counts) Bad() int { return c.Failed + c.RolledBack + c.Stuck }
+func (c Counts) Bad() int { return c.Failed + c.RolledBack + c.Stuck + c.Unwell }
 
 // evaluate says what the gate makes of the counts, without its soak, hand and time: whether the ring has failed, and
 // whether it is good enough.
@@ -105,6 +107,7 @@ func (m *Machine) judge(r int) bool {
 	failed, good := evaluate(ring.gate, c)
 	proved, lacks := m.weighed(r)
 	good = good && !proved && !lacks
+	known := measured(ring.gate, c)
 	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
 	switch {
 	case failed && !ring.promoted:
@@ -115,10 +118,10 @@ func (m *Machine) judge(r int) bool {
 		return true
 	case ring.state == ringPassed:
 		return false
-	case timeout && ring.gate.OnTimeout == policy.TimeoutFails && !good:
+	case timeout && ring.gate.OnTimeout == policy.TimeoutFails && !(good && (known || ring.held != heldHealth)):
 		m.fail(r, c, heldTimeout)
 		return true
-	case timeout && !good:
+	case timeout && !(good && (known || ring.held != heldHealth)):
 		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldTimeout})
 		m.emit(RingHeld{Ring: r, Code: heldTimeout})
 		return true
@@ -149,7 +152,10 @@ func (m *Machine) judge(r int) bool {
 			return m.passed(r, c)
 		}
 	case ringStuck:
-		if ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
+		if ring.held == heldHealth && good {
+			return known && m.passed(r, c)
+		}
+		if ring.held == heldHealth || ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}
@@ -164,6 +170,11 @@ func stuck(c Counts) bool {
 
 // passed closes a ring that is good enough and has soaked, or asks for a hand.
 func (m *Machine) passed(r int, c Counts) bool {
+	if !measured(m.rings[r].gate, c) {
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldHealth})
+		m.emit(RingHeld{Ring: r, Code: heldHealth})
+		return true
+	}
 	if m.rings[r].gate.Manual {
 		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldManual})
 		m.emit(RingHeld{Ring: r, Code: heldManual})

@@ -102,6 +102,16 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
+	case Measured:
+		if e.Metric < 0 || e.Metric >= len(m.plan.Policy.Health.Metrics) || len(e.Values) != len(e.Devices) {
+			return fmt.Errorf("measured: metric %d of %d, %d devices, %d values", e.Metric, len(m.plan.Policy.Health.Metrics), len(e.Devices), len(e.Values))
+		}
+		return devices(e.Devices)
+	case Regressed:
+		if n := len(e.Devices); e.Metric < 0 || e.Metric >= len(m.plan.Policy.Health.Metrics) || len(e.Before) != n || len(e.After) != n || len(e.Limit) != n {
+			return fmt.Errorf("regressed: metric %d of %d, %d devices, %d, %d and %d values", e.Metric, len(m.plan.Policy.Health.Metrics), n, len(e.Before), len(e.After), len(e.Limit))
+		}
+		return devices(e.Devices)
 	case Overdue:
 		return devices(e.Devices)
 	case Pooled:
@@ -217,6 +227,10 @@ func (m *Machine) apply(e Event) {
 		m.dirty = true
 	case Overdue:
 		m.applyOverdue(e)
+	case Measured:
+		m.applyMeasured(e)
+	case Regressed:
+		m.applyRegressed(e)
 	case Pooled:
 		m.pooled = append(m.pooled, e.Outcomes.Patch)
 	case Acknowledged:
@@ -282,6 +296,9 @@ func (m *Machine) applyIssued(e Issued) {
 			dev.flags = dev.flags&^already | touched
 			m.reweigh(d, before)
 			if first {
+				if m.firsts != nil {
+					m.firsts[d] = m.now
+				}
 				m.begun(d)
 			}
 			m.place(d)
@@ -463,6 +480,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		}
 		m.rings[dev.ring].counts[e.Outcome]++
 		m.unsettled--
+		m.reckon(d)
 	}
 	m.dirty = true
 }
@@ -481,6 +499,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 			m.rings[dev.ring].counts[dev.outcome]--
 			m.unsettled++
 			dev.former, dev.outcome = dev.outcome, Unsettled
+			m.reckon(d)
 			m.toUndo(d)
 		case waiting:
 			m.toUndo(d)
@@ -538,7 +557,7 @@ type Status struct {
 type RingStatus struct {
 	Name     string          `json:"name"`
 	State    string          `json:"state"`
-	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp"
+	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp", "health"
 	Gate     GateResult      `json:"gate"`
 	Counts   Counts          `json:"counts"`
 	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none
@@ -576,13 +595,15 @@ type DeviceStatus struct {
 	Fault    patch.Fault // of the last failure
 	Owes     bool        // a restart
 	Offline  bool        // unreachable when it was last tried
+	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
 }
 
 // Device returns where device d of the plan stands.
 func (m *Machine) Device(d int) DeviceStatus {
 	dev := &m.dev[d]
 	return DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
-		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0}
+		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
+		Worse: dev.flags&unwell != 0}
 }
 
 // Quarantine returns what this rollout has put into quarantine, released or not.

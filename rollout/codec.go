@@ -125,6 +125,13 @@ func (e *encoder) devices(ds []int32) {
 	}
 }
 
+func (e *encoder) floats(vs []float64) {
+	e.uint(uint64(len(vs)))
+	for _, v := range vs {
+		e.b = binary.LittleEndian.AppendUint64(e.b, math.Float64bits(v))
+	}
+}
+
 func (e *encoder) times(ts []time.Time) {
 	e.uint(uint64(len(ts)))
 	var last int64
@@ -280,6 +287,19 @@ func (d *decoder) devices() []int32 {
 		ds[i] = last
 	}
 	return ds
+}
+
+func (d *decoder) floats() []float64 {
+	n := d.count(8)
+	if n == 0 {
+		return nil
+	}
+	vs := make([]float64, n)
+	for i := range vs {
+		vs[i] = math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+		d.b = d.b[8:]
+	}
+	return vs
 }
 
 func (d *decoder) times() []time.Time {

@@ -42,6 +42,9 @@ const (
 	kindPooled  byte = 33
 
 	kindAcknowledged byte = 48
+
+	kindMeasured  byte = 56
+	kindRegressed byte = 57
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -247,6 +250,10 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
 	case kindAcknowledged:
 		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
+	case kindMeasured:
+		return decodeMeasured(d)
+	case kindRegressed:
+		return decodeRegressed(d)
 	case kindLapsed:
 		return Lapsed{Devices: d.devices()}
 	case kindDeviceSettled:

@@ -79,7 +79,7 @@ type RingUnsettled struct{ Ring int }
 // RingHeld says that a ring cannot get any further by itself: a person has to promote it, roll it back, or cancel.
 type RingHeld struct {
 	Ring int
-	Code string // "inconclusive", "manual", "timeout", "ramp"
+	Code string // "inconclusive", "manual", "timeout", "ramp", "health"
 }
 
 // Judged is the result of a gate, with its evidence. It is written when the result changes. Pass closes the ring.
@@ -225,6 +225,9 @@ type Counts struct {
 
 	Denominator int `json:"denominator"` // as the gate names it
 	Sample      int `json:"sample"`      // devices whose outcome says something
+
+	Unwell     int `json:"unwell,omitempty"`     // succeeded, and worse than before: not in Succeeded
+	Unmeasured int `json:"unmeasured,omitempty"` // in Succeeded, and not known to be well, though the policy requires to know
 }
 
 // GateResult is the result of a gate.

@@ -99,6 +99,9 @@ func (m *Machine) weigh(d int32) weight {
 	case Failed, RolledBack, RollbackFailed:
 		return weighsFailed
 	case Succeeded:
+		if dev.flags&unwell != 0 {
+			return weighsFailed
+		}
 		return weighsWell
 	case Unsettled:
 		if dev.flags&undone != 0 {

@@ -34,6 +34,9 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	switch dev.state {
 	case settled:
 		x.Reasons = []Message{message("wait-settled", "outcome", dev.outcome.String())}
+		if dev.flags&unwell != 0 {
+			x.worse(m, int32(i))
+		}
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
@@ -132,6 +135,9 @@ func (x *Explanation) ring(m *Machine, r int) {
 				x.soonest(instant(before.soak))
 			case ringStuck:
 				x.Reasons = append(x.Reasons, message("wait-held", "ring", name, "code", before.held))
+				if before.held == heldHealth {
+					x.Reasons = append(x.Reasons, message("wait-samples", "ring", name, "devices", strconv.Itoa(before.unmeasured)))
+				}
 			}
 			return
 		}

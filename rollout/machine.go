@@ -46,6 +46,8 @@ type Machine struct {
 	dev        []device
 	rings      []ring
 	groups     []group // by ring, then by slot
+	vitals     []vital // by device, then by metric; nil if the policy names none
+	firsts     []int64 // by device, with vitals: when its first installation was begun; 0 for not yet
 	passes     passes
 	aux        []aux
 	auxFree    []int32
@@ -108,38 +110,45 @@ const (
 type flags uint32
 
 const (
-	touched flags = 1 << iota // an installation was begun
-	session                   // the device is this rollout's
-	undone                    // to be rolled back
-	absent                    // what is verified is that the content is gone
-	already                   // it says that it was installed already, and not by an attempt of ours
-	unsure                    // an attempt of ours ended without an answer about what it did
-	owes                      // a restart
-	gone                      // unreachable for longer than the grace
-	stopped                   // was asked to stop
-	queued                    // stands in the list of parked devices
-	picked                    // dealt with in this step
-	lapsing                   // found to be gone in this step
-	excused                   // missed its window, and need not wait for the next one
-	urgent                    // comes before the others of its ring
-	overdue                   // had no outcome in the time that its gate's evidence leaves it
-	counted                   // stands among the settled ones of its ring's evidence
-	placed                    // has a place in the ramp of its ring
-	acked                     // somebody knows that it failed: it is not counted as disrupted
+	touched    flags = 1 << iota // an installation was begun
+	session                      // the device is this rollout's
+	undone                       // to be rolled back
+	absent                       // what is verified is that the content is gone
+	already                      // it says that it was installed already, and not by an attempt of ours
+	unsure                       // an attempt of ours ended without an answer about what it did
+	owes                         // a restart
+	gone                         // unreachable for longer than the grace
+	stopped                      // was asked to stop
+	queued                       // stands in the list of parked devices
+	picked                       // dealt with in this step
+	lapsing                      // found to be gone in this step
+	excused                      // missed its window, and need not wait for the next one
+	urgent                       // comes before the others of its ring
+	overdue                      // had no outcome in the time that its gate's evidence leaves it
+	counted                      // stands among the settled ones of its ring's evidence
+	placed                       // has a place in the ramp of its ring
+	acked                        // somebody knows that it failed: it is not counted as disrupted
+	unwell                       // worse than it was before the installation
+	ailing                       // is counted as such in its ring
+	unmeasured                   // is counted in its ring as not known to be well
 )
 
 // aux holds what few devices have.
 type aux struct{ ref, boot string }
 
 type ring struct {
-	state    ringState
-	gate     policy.Gate
-	limit    int // devices at once; 0 for none
-	counts   [numOutcomes]int32
-	active   int
-	lapsed   int // unsettled and gone
-	ramp     int // places at first; 0 for no ramp
-	placed   int // with a ramp: devices that have a place
+	state  ringState
+	gate   policy.Gate
+	limit  int // devices at once; 0 for none
+	counts [numOutcomes]int32
+	active int
+	lapsed int // unsettled and gone
+	ramp   int // places at first; 0 for no ramp
+	placed int // with a ramp: devices that have a place
+	unwell int // devices that succeeded and are worse than before
+
+	unmeasured int // devices that succeeded and are not known to be well
+
 	asked    int // requests so far
 	request  policy.Request
 	refusals []string          // the decisions that were refused, so that each is written down once
@@ -221,6 +230,9 @@ func NewMachine(p Plan) (*Machine, error) {
 		deadlines: make([]deadline, lastOp+1), unsettled: len(p.Devices),
 	}
 	m.undo = make([][]Handle, len(p.Rings))
+	if n := len(p.Policy.Health.Metrics); n > 0 {
+		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
+	}
 	m.retry.Attempts, m.retry.BusyLimit = min(m.retry.Attempts, 255), min(m.retry.BusyLimit, 255) // what a device can count
 	for i := range p.Contents {
 		m.reboots = m.reboots || contentReboots(&p.Contents[i])
@@ -418,6 +430,8 @@ func (m *Machine) decide(s Signal) error {
 		m.seen(s.Devices)
 	case Gathered:
 		m.gathered(s.Outcomes)
+	case Sampled:
+		return m.sampled(s.Samples)
 	case Reassessed:
 		m.reassessed(s.Escalations)
 	case TakenOver:

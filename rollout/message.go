@@ -159,6 +159,14 @@ func english(code string) (string, bool) {
 		return "budget {budget}: {used} of {limit} disrupted at {domain}", true
 	case "wait-held":
 		return "ring {ring} is held: {code}", true
+	case "wait-samples":
+		return "ring {ring}: it is not known whether {devices} devices are well", true
+	case "is-worse":
+		return "worse than before: {metric} {after} after {before}, limit {limit}", true
+	case "measured":
+		return "{devices}: {metric} measured[, {values}]", true
+	case "regressed":
+		return "{devices}: worse than before, {metric}[ {after} after {before}][, limit {limit}]", true
 	case "wait-soaking":
 		return "ring {before} soaks until {until}", true
 	case "wait-holder":
@@ -357,6 +365,10 @@ func (p *Plan) Describe(e Event) []Message {
 		}
 		return []Message{message("pooled", "failed", strconv.Itoa(e.Outcomes.Failed), "devices", strconv.Itoa(e.Outcomes.Devices),
 			"tenants", strconv.Itoa(e.Outcomes.Tenants), "patch", string(e.Outcomes.Patch), "above", number(e.Above), "tolerate", tolerate, "ring", ring(e.Ring))}
+	case Measured:
+		return []Message{e.describe(p)}
+	case Regressed:
+		return e.describe(p)
 	case Lapsed:
 		return []Message{message("lapsed", "devices", p.names(e.Devices))}
 	case DeviceSettled:

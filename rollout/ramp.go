@@ -23,7 +23,7 @@ func (o Outcome) bad() bool { return o == Failed || o == RolledBack || o == Roll
 // are well as there were places.
 func (r *ring) places() int {
 	n := r.ramp
-	for well := int(r.counts[Succeeded]); well >= n && n < 1<<30; n *= 2 {
+	for well := int(r.counts[Succeeded]) - r.unwell; well >= n && n < 1<<30; n *= 2 {
 		well -= n
 	}
 	return n

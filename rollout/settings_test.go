@@ -42,6 +42,16 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 		}
 	}
 	step(Begin{now})
+	samples := func(value float64) {
+		if len(p.Policy.Health.Metrics) > 0 && !m.Stage().Final() {
+			s := Sampled{At: now}
+			for d := range p.Devices {
+				s.Samples = append(s.Samples, Sample{Device: int32(d), Metric: "boot", Value: value})
+			}
+			step(s)
+		}
+	}
+	samples(10)
 	step(Gathered{now, []PatchOutcomes{{Patch: "x:p1", Tenants: 5, Failing: 4, Devices: 100, Failed: 50}}})
 	for !m.Stage().Final() {
 		if g := m.Wanted(now, 0); len(g) > 0 {
@@ -57,6 +67,7 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 		}
 		if len(reports) > 0 {
 			step(Reported{now, reports})
+			samples(12)
 			continue
 		}
 		next, ok := m.Next()
@@ -120,6 +131,10 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	}
 	tolerant := func(p *policy.Policy) { p.Rings[0].Gate.MaxFailed = 5000 }
 	noon := calendar.DateOf(2026, time.March, 2).At(12 * 3600)
+	booting := func(m policy.Metric) func(*policy.Policy) {
+		m.Name = "boot"
+		return func(p *policy.Policy) { p.Health.Metrics = []policy.Metric{m} }
+	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
 		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
@@ -231,15 +246,24 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 				p.Reboot.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
 			}, want: "\n11h reboot"},
 
+		"Health.Metrics": {change: booting(policy.Metric{}), want: "worse than before, boot 12 after 10, limit 10"},
+		"Metric.Worse":   {base: booting(policy.Metric{}), change: booting(policy.Metric{Worse: policy.WorseDown}), want: "rollout is done"},
+		"Metric.By":      {base: booting(policy.Metric{}), change: booting(policy.Metric{By: 3000}), want: "rollout is done"},
+		"Metric.Least":   {base: booting(policy.Metric{}), change: booting(policy.Metric{Least: 2}), want: "rollout is done"},
+		"Metric.Samples": {base: booting(policy.Metric{}), change: booting(policy.Metric{Samples: 2}), want: "rollout is done"},
+		"Metric.Required": {base: booting(policy.Metric{Samples: 2}), change: booting(policy.Metric{Samples: 2, Required: true}),
+			want: "ring first is held: health"},
+
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
-		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged"}
+	elsewhere := []string{"Name", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
-		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download."} {
+		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
+		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

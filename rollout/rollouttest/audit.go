@@ -26,6 +26,7 @@ type Auditor struct {
 	asked   []policy.Request            // by ring: the last time
 	lifted  []policy.Bypass             // by ring: what its devices need not wait for
 	tasks   int
+	gauges  []gauge // by device, then by metric; nil before the first sample
 }
 
 type audited struct {
@@ -40,6 +41,7 @@ type audited struct {
 	offline  time.Time // since when it is unreachable
 	away     time.Time // since when it was, before it was seen again
 	excused  bool      // from waiting for a window
+	worse    bool      // than before, by a metric
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -199,6 +201,11 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		if c := e.Counts; e.Result == rollout.Pass && e.By == "" && (c.Denominator == 0 || c.Sample == 0) {
 			return errors.New("a gate passed on nothing")
 		}
+		return a.well(&e)
+	case rollout.Measured:
+		return a.measured(&e)
+	case rollout.Regressed:
+		return a.regressed(&e)
 	case rollout.Staged:
 		if a.stage.Final() {
 			return fmt.Errorf("the rollout is %s already", a.stage)
@@ -343,6 +350,9 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 		}
 		if ring.Counts.Active != active[r] {
 			return fmt.Errorf("ring %s: %d active, a recount finds %d", ring.Name, ring.Counts.Active, active[r])
+		}
+		if err := a.recount(r, ring.Counts); err != nil {
+			return err
 		}
 		if planned.MaxActive > 0 && active[r] > planned.MaxActive {
 			return fmt.Errorf("ring %s: %d devices at once, the limit is %d", ring.Name, active[r], planned.MaxActive)

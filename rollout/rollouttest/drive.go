@@ -111,7 +111,8 @@ type letter struct {
 	order  uint64
 	run    int
 	report rollout.TaskReport
-	seen   bool // no report: the device was heard of
+	seen   bool           // no report: the device was heard of
+	sample rollout.Sample // if it names a metric: no report either
 }
 
 func (q mail) Len() int { return len(q) }
@@ -259,9 +260,12 @@ func (d *driver) deliver() (bool, error) {
 	for i := range d.runs {
 		var reports []rollout.TaskReport
 		var seen []int32
+		var samples []rollout.Sample
 		for _, l := range due {
 			switch {
 			case l.run != i:
+			case l.sample.Metric != "":
+				samples = append(samples, l.sample)
 			case l.seen:
 				seen = append(seen, l.report.Device)
 			default:
@@ -276,6 +280,11 @@ func (d *driver) deliver() (bool, error) {
 				if err := d.step(i, rollout.Reported{At: d.now, Reports: slices.Clone(reports)}, nil); err != nil {
 					return true, err
 				}
+			}
+		}
+		if len(samples) > 0 {
+			if err := d.step(i, rollout.Sampled{At: d.now, Samples: samples}, nil); err != nil {
+				return true, err
 			}
 		}
 		if len(seen) > 0 {
@@ -368,6 +377,7 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 	for _, a := range b.Actions {
 		d.act(i, a)
 	}
+	d.samples(i, b)
 	if d.cfg.CrashEvery > 0 && !b.Empty() && len(r.tape.entries)%d.cfg.CrashEvery == 0 {
 		return d.crash()
 	}
@@ -394,7 +404,7 @@ func (d *driver) crash() error {
 	late := d.queue
 	d.queue = nil
 	for _, l := range late {
-		if !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
+		if l.sample.Metric != "" || !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
 			d.post(l)
 		}
 	}

@@ -117,6 +117,10 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if d.chance(30) {
 		pol.Download.Windows = []policy.Window{randomWindow(d), randomWindow(d)}
 	}
+	if h := dice(uint64(*d) + 0x4ea17b); h.chance(20) {
+		pol.Health.Metrics = []policy.Metric{{Name: "boot", By: pick[policy.Share](&h, 0, 500, 2000), Least: h.upTo(4), Samples: h.upTo(3), Required: h.chance(60)},
+			{Name: "free", Worse: policy.WorseDown, By: 2000, Required: h.chance(20)}}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}
@@ -199,6 +203,7 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	began := time.Now()
 	stages := make(map[rollout.Stage]int)
 	outcomes := make(map[rollout.Outcome]int)
+	worse := 0
 	for seed := range seeds(600) {
 		d := dice(seed)
 		n := 1 + d.upTo(25)
@@ -235,10 +240,14 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 			for _, o := range r.Outcomes {
 				outcomes[o]++
 			}
+			for _, ring := range r.Machine.Status().Rings {
+				worse += ring.Counts.Unwell
+			}
 		}
 	}
 	took := time.Since(began)
 	t.Logf("%d steps and %d tasks in %s: %.0f tasks/s; %v; %v", steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
+	require.NotZero(t, worse, "no device was ever worse than before: the simulation misses something")
 	for _, o := range rollout.Outcomes()[1:] {
 		require.NotZero(t, outcomes[o], "no device was ever %s: the simulation misses something", o)
 	}

@@ -118,6 +118,8 @@ func (st *story) play(c *script.Command) error {
 		return st.done(c)
 	case "escalate": // escalate ada,bob p1 exploited: a patch has become urgent there
 		return st.escalate(c)
+	case "sample": // sample ada,bob boot 12 ago=2h: a metric of theirs; without names (-): of all
+		return st.sample(c)
 	case "gather": // gather p1 tenants=5 failing=3 devices=100 failed=20: what became of it elsewhere
 		return st.gather(c)
 	case "wait": // wait: until time matters next; wait 2h: as long as that, ticking whenever time matters

@@ -259,6 +259,9 @@ func (st *story) devices(r *storyRun, ring rollout.PlannedRing) {
 		if s.Owes {
 			line += ", owes a restart"
 		}
+		if s.Worse {
+			line += ", worse than before"
+		}
 		lines = append(lines, line)
 	}
 	slices.Sort(lines) // the order of the plan is that of a hash

@@ -48,6 +48,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
 		//     strata=site,role
 		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
+		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
@@ -108,6 +109,8 @@ func (s *scene) option(key, value string) error {
 		return number(&p.MaxActive, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
+	case "metric":
+		return s.metric(value)
 	case "budget":
 		return s.budget(value)
 	case "limit":

@@ -440,6 +440,30 @@ func (r *Runner) Seen(ctx context.Context, t inventory.Tenant, d inventory.Devic
 	return nil
 }
 
+// Sample brings samples of metrics of a device to the rollouts that compare them, and returns when they are written down there. The
+// device of a sample is the one that is named here. Samples of the time before a rollout may be brought as soon as it has started.
+// Every call counts: a sample that is brought twice counts twice. The caller has made sure that they are of that device.
+func (r *Runner) Sample(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, samples ...rollout.Sample) error {
+	for _, o := range r.ownersOf(t) {
+		o.mu.Lock()
+		i, ok := o.find(t, d)
+		ok = ok && len(o.m.Plan().Policy.Health.Metrics) > 0
+		o.mu.Unlock()
+		if !ok {
+			continue
+		}
+		own := slices.Clone(samples)
+		for k := range own {
+			own[k].Device = i
+		}
+		err := r.tell(ctx, o.key, func(at int64) rollout.Signal { return rollout.Sampled{At: unix(at), Samples: own} })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Escalate brings what [policy.Reassess] has found to the rollouts of the devices that it is about, and returns when it is
 // written down there. Rollouts that it says nothing new to are left alone, so a second call does no harm.
 func (r *Runner) Escalate(ctx context.Context, found []policy.Escalation) error {

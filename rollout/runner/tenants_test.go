@@ -39,7 +39,9 @@ func world(t *testing.T, mine, theirs inventory.Tenant, ring policy.Ring) *two {
 	w.r = start(t, config(f, w.j))
 	ring.Name, ring.Rest = "all", true
 	for _, k := range []rollout.Key{w.mine, w.theirs} {
-		begin(t, w.r, k, approves(ring))
+		p := approves(ring)
+		p.Health.Metrics = []policy.Metric{{Name: "load"}}
+		begin(t, w.r, k, p)
 	}
 	w.settle()
 	return w
@@ -211,6 +213,12 @@ func TestTenantsAreKeptApart(t *testing.T) {
 			m, _ := history(t, w.j, w.mine)
 			require.True(t, m.Device(0).Offline)
 			require.NoError(t, w.r.Seen(t.Context(), w.mine.Tenant, m.Plan().Devices[0]))
+			w.untouched()
+			require.Greater(t, w.written(), n)
+		}),
+		"Runner.Sample": each(free, func(t *testing.T, w *two) {
+			n := w.written()
+			require.NoError(t, w.r.Sample(t.Context(), w.mine.Tenant, dev(0), rollout.Sample{Metric: "load", Value: 1, Taken: time.Now().Add(-time.Hour)}))
 			w.untouched()
 			require.Greater(t, w.written(), n)
 		}),

@@ -1,0 +1,100 @@
+package rollouttest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// A gauge is what an auditor has read of one metric of a device.
+type gauge struct {
+	sum [2]float64 // before, after
+	n   [2]int
+}
+
+func (a *Auditor) gauge(d int32, metric int) *gauge {
+	n := len(a.plan.Policy.Health.Metrics)
+	if a.gauges == nil {
+		a.gauges = make([]gauge, n*len(a.devices))
+	}
+	return &a.gauges[int(d)*n+metric]
+}
+
+func (a *Auditor) measured(e *rollout.Measured) error {
+	for i, d := range e.Devices {
+		dev := &a.devices[d]
+		side := 0
+		if e.After {
+			side = 1
+			if dev.outcome != rollout.Succeeded {
+				return fmt.Errorf("device %s: measured after, and it is %s", a.plan.Devices[d], dev.outcome)
+			}
+		}
+		g := a.gauge(d, e.Metric)
+		g.sum[side] += e.Values[i]
+		g.n[side]++
+	}
+	return nil
+}
+
+func (a *Auditor) regressed(e *rollout.Regressed) error {
+	m := &a.plan.Policy.Health.Metrics[e.Metric]
+	for i, d := range e.Devices {
+		dev, g := &a.devices[d], a.gauge(d, e.Metric)
+		near := func(want, have float64) bool { return math.Abs(want-have) <= 1e-4*max(1, math.Abs(want)) }
+		before, after := g.sum[0]/float64(g.n[0]), g.sum[1]/float64(g.n[1])
+		switch {
+		case dev.worse:
+			return fmt.Errorf("device %s: it is known to be worse", a.plan.Devices[d])
+		case dev.outcome != rollout.Succeeded:
+			return fmt.Errorf("device %s: it is %s", a.plan.Devices[d], dev.outcome)
+		case g.n[0] < m.Enough() || g.n[1] < m.Enough():
+			return fmt.Errorf("device %s: judged by %d samples before and %d after", a.plan.Devices[d], g.n[0], g.n[1])
+		case !near(before, e.Before[i]) || !near(after, e.After[i]) || !m.Exceeded(e.Before[i], e.After[i]):
+			return fmt.Errorf("device %s: %g after %g: %g after %g are no worse", a.plan.Devices[d], e.After[i], e.Before[i], after, before)
+		}
+		dev.worse = true
+	}
+	return nil
+}
+
+// well checks that a gate that passes by itself is about devices that are known to be well, if that is required.
+func (a *Auditor) well(e *rollout.Judged) error {
+	c, g := e.Counts, a.plan.Rings[e.Ring].Gate.WithDefaults()
+	if e.Result == rollout.Pass && e.By == "" && (c.Succeeded-c.Unmeasured)*10000 < int(g.MinSuccess)*c.Denominator {
+		return errors.New("a gate passed, and it is not known whether the devices are well")
+	}
+	return nil
+}
+
+// recount checks how many devices of a ring count as worse, and how many as not measured.
+func (a *Auditor) recount(r int, c rollout.Counts) error {
+	metrics := a.plan.Policy.Health.Metrics
+	if len(metrics) == 0 {
+		return nil
+	}
+	worse, unknown := 0, 0
+	ring := &a.plan.Rings[r]
+	for i := ring.First; i < ring.First+ring.Count; i++ {
+		d := &a.devices[i]
+		if d.outcome != rollout.Succeeded {
+			continue
+		}
+		if d.worse {
+			worse++
+			continue
+		}
+		for k := range metrics {
+			if g := a.gauge(int32(i), k); metrics[k].Required && min(g.n[0], g.n[1]) < metrics[k].Enough() {
+				unknown++
+				break
+			}
+		}
+	}
+	if c.Unwell != worse || c.Unmeasured != unknown {
+		return fmt.Errorf("ring %s: %d worse and %d not measured; a recount finds %d and %d", ring.Name, c.Unwell, c.Unmeasured, worse, unknown)
+	}
+	return nil
+}
