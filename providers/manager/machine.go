@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/manager/internal/desk"
 	"github.com/patchflow/patchflow/providers/transport"
 )
@@ -15,6 +16,7 @@ type Machine struct {
 	Config // of the fleet
 	kind   *Kind
 	device desk.Device
+	book   desk.Book
 }
 
 // Run runs a command on the device, with the rights of root unless the device is one of a user. Its words are those of the
@@ -30,6 +32,31 @@ func (m *Machine) Script(ctx context.Context, script string, stdin []byte, args 
 
 // Root is the root folder of the device without a slash at its end: "" for the system that runs.
 func (m *Machine) Root() string { return m.device.Root }
+
+// Cat returns what a file below the root folder holds, and nothing if it is not there.
+func (m *Machine) Cat(ctx context.Context, file string) ([]byte, error) {
+	res, err := m.Script(ctx, `if [ -e "$1" ]; then cat "$1"; fi`, nil, m.Root()+"/"+file)
+	if err == nil {
+		err = desk.Failed(res)
+	}
+	if err == nil && res.StdoutCut > 0 {
+		err = fmt.Errorf("%s: it is too large: %w", file, patch.ErrPermanent)
+	}
+	return res.Stdout, err
+}
+
+const bootScript = `f=$1/proc/sys/kernel/random/boot_id
+if [ -r "$f" ]; then cat "$f"; elif [ -z "$1" ] && command -v sysctl >/dev/null; then sysctl -n kern.bootsessionuuid; fi
+:`
+
+// Boot returns what Linux and macOS tell their boot apart by, and "" if the device does not tell it.
+func (m *Machine) Boot(ctx context.Context) (string, error) {
+	res, err := m.Script(ctx, bootScript, nil, m.Root())
+	if err == nil {
+		err = desk.Failed(res)
+	}
+	return strings.TrimSpace(string(res.Stdout)), err
+}
 
 // Folder is where packages are kept on the device.
 func (m *Machine) Folder() string { return m.device.Folder() + "/kept" }
@@ -66,35 +93,43 @@ const pruneScript = `cd "$1" 2>/dev/null || exit 0
 ls -t -- "$2"_*_"$3" 2>/dev/null | tail -n +4 | while IFS= read -r f; do rm -f -- "$f"; done`
 
 func (m *Machine) prune(ctx context.Context, c Change) {
+	if m.kind.Suffix == "" {
+		return
+	}
 	_, _ = m.Script(ctx, pruneScript, nil, m.Folder(), c.Name, c.Arch+m.kind.Suffix)
 }
-
-const noteScript = `umask 077
-mkdir -p "$1" && cat >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }`
 
 // note writes down what changes replace, before they do.
 func (m *Machine) note(ctx context.Context, changes []Change) error {
 	var lines strings.Builder
 	for _, c := range changes {
-		fmt.Fprintf(&lines, "%s %s %s %s\n", c.Name, c.Arch, c.From, c.To)
+		fmt.Fprintf(&lines, "%s %s %s %s\n", c.Name, orDash(c.Arch), c.From, c.To)
 	}
-	return m.wrap("undo", m.device.Do(ctx, "write", noteScript, []byte(lines.String()), m.device.Folder()))
+	return m.wrap("undo", m.book.Note(ctx, []byte(lines.String())))
+}
+
+// orDash stands for an architecture that is not told.
+func orDash(arch string) string {
+	if arch == "" {
+		return "-"
+	}
+	return arch
 }
 
 // notes returns what was ever noted, oldest first. A line that is torn is none.
 func (m *Machine) notes(ctx context.Context) ([]Change, error) {
-	res, err := m.Script(ctx, `if [ -e "$1/undo" ]; then cat "$1/undo"; fi`, nil, m.device.Folder())
-	if err == nil {
-		err = desk.Failed(res)
-	}
+	text, err := m.book.Notes(ctx)
 	if err != nil {
 		return nil, m.wrap("undo", err)
 	}
 	var changes []Change
-	for line := range strings.Lines(string(res.Stdout)) {
+	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)
 		if len(words) != 4 || !strings.HasSuffix(line, "\n") {
 			continue
+		}
+		if words[1] == "-" {
+			words[1] = ""
 		}
 		if c := (Change{Name: words[0], Arch: words[1], From: words[2], To: words[3]}); m.Check(c) == nil {
 			changes = append(changes, c)

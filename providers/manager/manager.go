@@ -24,6 +24,11 @@ type Device struct {
 	// the package manager work there.
 	Root string
 
+	// Ledger is a folder of this machine, of this device alone, in which it is written down which tasks have begun: for devices
+	// that have no sh, as Windows has none. Whoever works on the device is to use the same folder: programs that run on it use one
+	// of its own. "" keeps the ledger on the device, in var/lib/patchflow.
+	Ledger string
+
 	// User runs commands without asking for the rights of root: the root folder is a user's.
 	User bool
 }
@@ -51,7 +56,7 @@ type Config struct {
 	// 0 means an hour.
 	Limit time.Duration
 
-	// Restart is the command that restarts a device; nil means "systemctl reboot".
+	// Restart is the command that restarts a device; nil means that of the package manager's systems, as "systemctl reboot".
 	Restart []string
 
 	// Poll is the pause between two looks whether a device that restarts is back, or a lock is free; 0 means 5 s.
@@ -64,28 +69,41 @@ type Config struct {
 // A Fleet is devices with one package manager. It is a [rollout.Deployer] that downloads ahead, verifies, rolls back, restarts and
 // cancels, and an [inventory.Scanner]. It is safe for concurrent use; each device does one task after the other.
 //
-// What has begun is written down on the device, in var/lib/patchflow, before it begins: a task never begins twice, whatever
+// What has begun is written down, see Device.Ledger, before it begins: a task never begins twice, whatever
 // becomes of the process that has begun it. That a task has ended well is what the database of the package manager says
 // afterwards, never an exit code.
-type Fleet struct {
+type Fleet struct{ *Forward }
+
+// A Forward is a [Fleet] whose package manager cannot go back: it does everything but roll back, and a rollout finds that out before it
+// begins.
+type Forward struct {
 	Config
 	kind Kind
 	desk *desk.Desk
 }
 
 var (
-	_ rollout.Deployer   = (*Fleet)(nil)
-	_ rollout.Verifier   = (*Fleet)(nil)
 	_ rollout.Rollbacker = (*Fleet)(nil)
-	_ rollout.Rebooter   = (*Fleet)(nil)
-	_ rollout.Downloader = (*Fleet)(nil)
-	_ rollout.Canceller  = (*Fleet)(nil)
-	_ inventory.Scanner  = (*Fleet)(nil)
+	_ rollout.Deployer   = (*Forward)(nil)
+	_ rollout.Verifier   = (*Forward)(nil)
+	_ rollout.Rebooter   = (*Forward)(nil)
+	_ rollout.Downloader = (*Forward)(nil)
+	_ rollout.Canceller  = (*Forward)(nil)
+	_ inventory.Scanner  = (*Forward)(nil)
 )
 
 // New returns the fleet of c, whose devices have k. The error wraps [patch.ErrPermanent] and names the field at fault. Close ends
 // what is under way.
 func New(c Config, k Kind) (*Fleet, error) {
+	f, err := NewForward(c, k)
+	if err != nil {
+		return nil, err
+	}
+	return &Fleet{f}, nil
+}
+
+// NewForward does the same for a package manager that cannot go back.
+func NewForward(c Config, k Kind) (*Forward, error) {
 	if k.Name == "" || k.Words == nil || k.Open == nil {
 		return nil, fmt.Errorf("manager: kind: Name, Words and Open must be set: %w", patch.ErrPermanent)
 	}
@@ -102,23 +120,26 @@ func New(c Config, k Kind) (*Fleet, error) {
 		c.Poll = 5 * time.Second
 	}
 	if c.Restart == nil {
+		c.Restart = k.Restart
+	}
+	if c.Restart == nil {
 		c.Restart = []string{"systemctl", "reboot"}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Fleet{c, k, desk.New(desk.Config{Name: k.Name, Wait: c.Wait, Limit: c.Limit, Now: c.Now})}, nil
+	return &Forward{c, k, desk.New(desk.Config{Name: k.Name, Wait: c.Wait, Limit: c.Limit, Now: c.Now})}, nil
 }
 
 // Close takes no more tasks, stops those that have changed nothing yet, and waits for the others until ctx ends. Those that
 // are under way then are cut short, and found out about by the next process.
-func (f *Fleet) Close(ctx context.Context) error { return f.desk.Close(ctx) }
+func (f *Forward) Close(ctx context.Context) error { return f.desk.Close(ctx) }
 
 // Drain returns when the tasks that are under way have ended, or ctx has.
-func (f *Fleet) Drain(ctx context.Context) error { return f.desk.Drain(ctx) }
+func (f *Forward) Drain(ctx context.Context) error { return f.desk.Drain(ctx) }
 
 // reach returns a device to work on.
-func (f *Fleet) reach(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) (*work, error) {
+func (f *Forward) reach(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) (*work, error) {
 	r, err := f.Reach(ctx, t, d)
 	if err == nil && r.To == nil {
 		err = fmt.Errorf("no transport: %w", patch.ErrPermanent)
@@ -129,7 +150,12 @@ func (f *Fleet) reach(ctx context.Context, t inventory.Tenant, d inventory.Devic
 		}
 		return nil, fmt.Errorf("%s: device %q: %w", f.kind.Name, d, err)
 	}
-	return newWork(&Machine{Config: f.Config, kind: &f.kind, device: desk.Device{To: r.To, Root: r.Root, User: r.User}}), nil
+	m := &Machine{Config: f.Config, kind: &f.kind, device: desk.Device{To: r.To, Root: r.Root, User: r.User}}
+	m.book = m.device
+	if r.Ledger != "" {
+		m.book = desk.Folder(r.Ledger)
+	}
+	return newWork(m), nil
 }
 
 // Deploy implements [rollout.Deployer].
@@ -139,7 +165,7 @@ func (f *Fleet) reach(ctx context.Context, t inventory.Tenant, d inventory.Devic
 // manager would do, in every package and version, and with the hashes that the content has; what differs is refused. What is to
 // be replaced is kept. Indices are fetched again if they lack a version. If the installation fails, what was there before is
 // put back.
-func (f *Fleet) Deploy(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+func (f *Forward) Deploy(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, t, desk.Begun{Op: rollout.OpInstall}, func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report {
 		return w.install(ctx, t, cancelled)
 	})
@@ -154,7 +180,7 @@ func (f *Fleet) Rollback(ctx context.Context, t rollout.Task) (rollout.Report, e
 }
 
 // Reboot implements [rollout.Rebooter]. A device that has another boot than t.BootID already is not restarted.
-func (f *Fleet) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+func (f *Forward) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	w, err := f.reach(ctx, t.Tenant, t.Device)
 	if err != nil {
 		return rollout.Report{}, err
@@ -174,35 +200,35 @@ func (f *Fleet) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, err
 	})
 }
 
-func (f *Fleet) begin(ctx context.Context, t rollout.Task, b desk.Begun, do func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report) (rollout.Report, error) {
+func (f *Forward) begin(ctx context.Context, t rollout.Task, b desk.Begun, do func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report) (rollout.Report, error) {
 	w, err := f.reach(ctx, t.Tenant, t.Device)
 	if err != nil {
 		return rollout.Report{}, err
 	}
 	what := func(ctx context.Context, cancelled <-chan struct{}) rollout.Report { return do(ctx, w, cancelled) }
-	return f.desk.Begin(ctx, w.m.device, t, b, what, w.settle(t))
+	return f.desk.Begin(ctx, w.m.book, t, b, what, w.settle(t))
 }
 
 // Status implements [rollout.Deployer]. A task whose process is gone runs as long as the package manager does on the device; then
 // the inventory tells how it has ended.
-func (f *Fleet) Status(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+func (f *Forward) Status(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	w, err := f.reach(ctx, t.Tenant, t.Device)
 	if err != nil {
 		return rollout.Report{}, err
 	}
-	return f.desk.Status(ctx, w.m.device, t, w.settle(t))
+	return f.desk.Status(ctx, w.m.book, t, w.settle(t))
 }
 
 // Cancel implements [rollout.Canceller]. A task that has begun to install goes on: a package manager that is interrupted
 // leaves a device that needs repair.
-func (f *Fleet) Cancel(_ context.Context, t rollout.Task) error {
+func (f *Forward) Cancel(_ context.Context, t rollout.Task) error {
 	f.desk.Cancel(t.ID)
 	return nil
 }
 
 // Verify implements [rollout.Verifier]. Content works if the package manager holds it for whole, and if its files, configuration and
 // documentation apart, are as they were installed, where it knows that.
-func (f *Fleet) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+func (f *Forward) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	w, err := f.reach(ctx, t.Tenant, t.Device)
 	if err != nil {
 		return rollout.Report{}, err
@@ -211,7 +237,7 @@ func (f *Fleet) Verify(ctx context.Context, t rollout.Task) (rollout.Report, err
 }
 
 // Scan implements [inventory.Scanner].
-func (f *Fleet) Scan(ctx context.Context, d inventory.Device) (inventory.Scan, error) {
+func (f *Forward) Scan(ctx context.Context, d inventory.Device) (inventory.Scan, error) {
 	w, err := f.reach(ctx, d.Tenant, d.ID)
 	if err != nil {
 		return inventory.Scan{}, err
@@ -226,7 +252,7 @@ func (f *Fleet) Scan(ctx context.Context, d inventory.Device) (inventory.Scan, e
 
 // Refresh fetches the indices of the device's sources. An index that could not be fetched, whose signature is wrong or that is too
 // old is an error, whatever the package manager itself makes of it.
-func (f *Fleet) Refresh(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) error {
+func (f *Forward) Refresh(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) error {
 	w, err := f.reach(ctx, t, d)
 	if err != nil {
 		return err
@@ -236,7 +262,7 @@ func (f *Fleet) Refresh(ctx context.Context, t inventory.Tenant, d inventory.Dev
 
 // Download implements [rollout.Downloader]. What is fetched lies in the package manager's cache on the device, and is checked like
 // everything that is installed. That there is nothing to fetch is a success.
-func (f *Fleet) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+func (f *Forward) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, t, desk.Begun{Op: rollout.OpDownload}, func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report {
 		if ended := prepared(ctx, cancelled, func(ctx context.Context) error { return w.bring(ctx, t.Content) }); ended != nil {
 			return *ended
@@ -246,16 +272,16 @@ func (f *Fleet) Download(ctx context.Context, t rollout.Task) (rollout.Report, e
 }
 
 // Hold tells the package manager not to change packages that the device has; Unhold takes that back.
-func (f *Fleet) Hold(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, names ...string) error {
+func (f *Forward) Hold(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, names ...string) error {
 	return f.mark(ctx, t, d, true, names)
 }
 
 // Unhold takes Hold back.
-func (f *Fleet) Unhold(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, names ...string) error {
+func (f *Forward) Unhold(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, names ...string) error {
 	return f.mark(ctx, t, d, false, names)
 }
 
-func (f *Fleet) mark(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, held bool, names []string) error {
+func (f *Forward) mark(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, held bool, names []string) error {
 	w, err := f.reach(ctx, t, d)
 	if err != nil {
 		return err
@@ -265,7 +291,7 @@ func (f *Fleet) mark(ctx context.Context, t inventory.Tenant, d inventory.Device
 
 // Repair brings a database that was interrupted to an end, and returns nil if every package is installed or gone then.
 // Deploy and Rollback do so themselves. Nothing is removed. Second calls change nothing.
-func (f *Fleet) Repair(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) error {
+func (f *Forward) Repair(ctx context.Context, t inventory.Tenant, d inventory.DeviceID) error {
 	w, err := f.reach(ctx, t, d)
 	if err != nil {
 		return err

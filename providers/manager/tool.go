@@ -17,7 +17,7 @@ var ErrNotOffered = errors.New("no source of the device offers it")
 // not installed: what was there before is put back.
 var ErrUnfinished = errors.New("a script of a package has failed")
 
-// A Kind is a package manager. All fields must be set.
+// A Kind is a package manager. Name, Scheme, Words and Open must be set.
 type Kind struct {
 	// Name stands before errors, and is how sentences call it: "apt".
 	Name string
@@ -25,8 +25,11 @@ type Kind struct {
 	// Scheme orders its versions.
 	Scheme version.Scheme
 
-	// Suffix is what names of its package files end with: ".deb". It may be "" where nothing is kept.
+	// Suffix is what names of its package files end with: ".deb". "" keeps no files.
 	Suffix string
+
+	// Restart is the command that restarts its devices; nil means "systemctl reboot".
+	Restart []string
 
 	// Words are what its names, versions and architectures look like.
 	Words Words

@@ -67,9 +67,18 @@ type Ledger interface {
 	End(ctx context.Context, id rollout.TaskID, r rollout.Report) error
 }
 
+// A Book is a ledger in which it also stands what tasks replace.
+type Book interface {
+	Ledger
+	// Note adds lines, for good.
+	Note(ctx context.Context, lines []byte) error
+	// Notes returns all lines, oldest first.
+	Notes(ctx context.Context) ([]byte, error)
+}
+
 var (
-	_ Ledger = Device{}
-	_ Ledger = Folder("")
+	_ Book = Device{}
+	_ Book = Folder("")
 )
 
 // Work is what a task does on its device. Until it has begun to change anything it is to look at Cancelled, and to return

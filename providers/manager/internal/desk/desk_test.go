@@ -170,3 +170,19 @@ func TestFailed(t *testing.T) {
 	require.ErrorContains(t, err, "exit code 1: mkdir: Permission denied")
 	require.False(t, errors.Is(err, patch.ErrDiskFull))
 }
+
+func TestWhatIsNotedStays(t *testing.T) {
+	for name, d := range map[string]Book{"device": device(t), "folder": Folder(filepath.Join(t.TempDir(), "patchflow"))} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			text, err := d.Notes(ctx)
+			require.NoError(t, err)
+			require.Empty(t, text)
+			require.NoError(t, d.Note(ctx, []byte("jq - 1.6 1.7\n")))
+			require.NoError(t, d.Note(ctx, []byte("jq - 1.7 1.8\n")))
+			text, err = d.Notes(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "jq - 1.6 1.7\njq - 1.7 1.8\n", string(text))
+		})
+	}
+}

@@ -82,6 +82,36 @@ func (f Folder) End(_ context.Context, id rollout.TaskID, r rollout.Report) erro
 	return nil
 }
 
+func (f Folder) undo() string { return filepath.Join(string(f), "undo") }
+
+// Note implements [Book].
+func (f Folder) Note(_ context.Context, lines []byte) error {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return wrong("note", err)
+	}
+	to, err := os.OpenFile(f.undo(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return wrong("note", err)
+	}
+	_, err = to.Write(lines)
+	if err == nil {
+		err = to.Sync()
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		return wrong("note", err)
+	}
+	return nil
+}
+
+// Notes implements [Book].
+func (f Folder) Notes(context.Context) ([]byte, error) {
+	text, err := os.ReadFile(f.undo())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, wrong("notes", err)
+	}
+	return text, nil
+}
+
 // write makes a file appear whole and for good, or not at all.
 func write(to string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(to), "new")

@@ -108,6 +108,23 @@ func (d Device) End(ctx context.Context, id rollout.TaskID, r rollout.Report) er
 	return d.Do(ctx, "ledger: end", endScript, text, d.Folder(), page(id))
 }
 
+const noteScript = `umask 077
+mkdir -p "$1" && cat >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }`
+
+// Note implements [Book].
+func (d Device) Note(ctx context.Context, lines []byte) error {
+	return d.Do(ctx, "write", noteScript, lines, d.Folder())
+}
+
+// Notes implements [Book].
+func (d Device) Notes(ctx context.Context) ([]byte, error) {
+	res, err := d.Script(ctx, `if [ -e "$1/undo" ]; then cat "$1/undo"; fi`, nil, d.Folder())
+	if err == nil {
+		err = Failed(res)
+	}
+	return res.Stdout, err
+}
+
 func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id rollout.TaskID) (Entry, error) {
 	res, err := d.Script(ctx, script, stdin, d.Folder(), page(id))
 	if err == nil {
