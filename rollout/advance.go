@@ -20,6 +20,7 @@ const (
 const (
 	byEvidence = "evidence"
 	byPool     = "pool"
+	byStop     = "stop"
 )
 
 // advance decides what follows from the state, until nothing more does. It looks at the state and never at the signal, so
@@ -30,6 +31,7 @@ func (m *Machine) advance() {
 		m.dirty = false
 		m.expire()
 		m.silence()
+		m.leave()
 		for r := range m.rings {
 			changed = m.judge(r) || changed
 		}

@@ -125,6 +125,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Acknowledged:
 		return devices(e.Devices)
+	case Withdrawn:
+		return devices(e.Devices)
 	case UndoBegan:
 		return devices(e.Devices)
 	}
@@ -244,6 +246,8 @@ func (m *Machine) apply(e Event) {
 		for _, d := range e.Devices {
 			m.dev[d].flags |= stopped
 		}
+	case Withdrawn:
+		m.applyWithdrawn(e)
 	case UndoBegan:
 		m.applyUndo(e)
 	case Quarantined:
@@ -537,7 +541,7 @@ func (m *Machine) applyStaged(e Staged) {
 	if e.Stage != StageActive && m.pausedAt == 0 {
 		m.pausedAt = m.now
 	}
-	m.stage, m.ending = e.Stage, e.Ending
+	m.stage, m.ending, m.why = e.Stage, e.Ending, e.Code
 	m.dirty = true
 }
 
@@ -545,6 +549,7 @@ func (m *Machine) applyStaged(e Staged) {
 type Status struct {
 	Rollout Key          `json:"rollout"`
 	Stage   Stage        `json:"stage"`
+	Why     string       `json:"why,omitempty"` // it is in this stage: the code of the event that says so: "gate", "command", "stop"
 	At      time.Time    `json:"at"`
 	Rings   []RingStatus `json:"rings"`
 	Active  int          `json:"active"`  // devices that are worked on
@@ -567,7 +572,7 @@ type RingStatus struct {
 
 // Status returns how the rollout stands. It costs nothing that grows with the number of devices.
 func (m *Machine) Status() Status {
-	s := Status{Rollout: m.plan.Key, Stage: m.stage, At: m.Now(), Active: m.active, Pending: m.unsettled,
+	s := Status{Rollout: m.plan.Key, Stage: m.stage, Why: m.why, At: m.Now(), Active: m.active, Pending: m.unsettled,
 		Reviews: m.ReviewsDue()}
 	for r := range m.rings {
 		ring := &m.rings[r]
@@ -596,6 +601,7 @@ type DeviceStatus struct {
 	Owes     bool        // a restart
 	Offline  bool        // unreachable when it was last tried
 	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
+	Silent   bool        // its task is issued, and nothing was reported of it yet
 }
 
 // Device returns where device d of the plan stands.
@@ -603,7 +609,7 @@ func (m *Machine) Device(d int) DeviceStatus {
 	dev := &m.dev[d]
 	return DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
 		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
-		Worse: dev.flags&unwell != 0}
+		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown}
 }
 
 // Quarantine returns what this rollout has put into quarantine, released or not.

@@ -39,6 +39,13 @@ func (m *Machine) commanded(c Command) error {
 			return no("the rollout is %s", m.stage)
 		}
 		m.halt("command", c)
+	case DoStop:
+		if m.stage != StageActive && m.stage != StagePaused && (m.stage != StageHalted || m.why == byStop) {
+			return no("the rollout is %s", m.stage)
+		}
+		m.halt(byStop, c)
+	case DoWithdraw:
+		return m.withdraw(c, no)
 	case DoCancel:
 		m.emit(Staged{Stage: StageEnding, Ending: StageCancelled, Code: "command", By: c.By, Reason: c.Reason})
 		m.stopInstalls()

@@ -45,6 +45,8 @@ const (
 
 	kindMeasured  byte = 56
 	kindRegressed byte = 57
+
+	kindWithdrawn byte = 64
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -76,6 +78,7 @@ func (Quarantined) kind() byte   { return kindQuarantined }
 func (Released) kind() byte      { return kindReleased }
 func (Staged) kind() byte        { return kindStaged }
 func (Reviewed) kind() byte      { return kindReviewed }
+func (Withdrawn) kind() byte     { return kindWithdrawn }
 
 func (v Began) encode(e *encoder)         { e.string(string(v.Digest)); e.int(v.Engine) }
 func (v Adopted) encode(e *encoder)       { e.string(v.By) }
@@ -111,6 +114,12 @@ func (v Acknowledged) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.string(v.By)
 	e.string(v.Reason)
+}
+func (v Withdrawn) encode(e *encoder) {
+	e.string(string(v.Patch))
+	e.string(v.By)
+	e.string(v.Reason)
+	e.devices(v.Devices)
 }
 func (v Lapsed) encode(e *encoder)    { e.devices(v.Devices) }
 func (v StopAsked) encode(e *encoder) { e.devices(v.Devices) }
@@ -275,6 +284,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return Released{Patch: patch.ID(d.string()), By: d.string(), Reason: d.string()}
 	case kindStaged:
 		return Staged{Stage: Stage(d.byte()), Ending: Stage(d.byte()), Code: d.string(), By: d.string(), Reason: d.string()}
+	case kindWithdrawn:
+		return Withdrawn{Patch: patch.ID(d.string()), By: d.string(), Reason: d.string(), Devices: d.devices()}
 	case kindReviewed:
 		return Reviewed{Request: d.string(), By: d.string(), Reason: d.string()}
 	}

@@ -202,11 +202,20 @@ type Released struct {
 	Reason string
 }
 
+// Withdrawn says that a patch goes to nobody any more. These devices were to get it and had no outcome yet: each is settled as soon as
+// nothing runs there, unless it has turned out to be well before it could be stopped.
+type Withdrawn struct {
+	Patch   patch.ID
+	By      string
+	Reason  string
+	Devices []int32
+}
+
 // Staged says that the rollout has come to another stage.
 type Staged struct {
 	Stage  Stage
 	Ending Stage  // with StageEnding and StageUndoing: the stage that follows
-	Code   string // why: "gate", "command", "finished", "denied"
+	Code   string // why: "gate", "command", "stop", "finished", "denied"
 	By     string
 	Reason string
 }

@@ -55,6 +55,9 @@ type Machine struct {
 	reviews    []Review
 	pooled     []patch.ID // that have halted the rollout by what became of them elsewhere
 	exploited  []patch.ID // known to be exploited since the plan was made
+	withdrawn  []patch.ID // that go to nobody any more
+	leaving    []int32    // devices that were to get these and are not settled, in their order
+	why        string     // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
 	unsettled int

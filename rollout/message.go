@@ -129,6 +129,8 @@ func english(code string) (string, bool) {
 		return "quarantine {patches}[ on {device}]: {reason}", true
 	case "released":
 		return "{patch} released from quarantine by {by}[: {reason}]", true
+	case "withdrawn":
+		return "{patch} is withdrawn by {by}[: {reason}]", true
 	case "staged":
 		return "rollout is {stage}[, by {by}][: {reason}]", true
 	case "wait-settled":
@@ -382,6 +384,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{message("settled", "devices", p.names(e.Devices), "outcome", e.Outcome.String(), "fault", fault, "owes", owes)}
 	case Acknowledged:
 		return []Message{message("acknowledged", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
+	case Withdrawn:
+		return []Message{message("withdrawn", "patch", string(e.Patch), "by", e.By, "reason", e.Reason)}
 	case StopAsked:
 		return []Message{message("stop-asked", "devices", p.names(e.Devices))}
 	case UndoBegan:

@@ -74,7 +74,7 @@ type Command struct {
 	Do     Do                 `json:"do"`
 	Ring   string             `json:"ring,omitempty"`   // with DoPromote, DoUndoRing, DoReview
 	Device inventory.DeviceID `json:"device,omitempty"` // with DoSkip, DoUndoDevice, DoAcknowledge
-	Patch  patch.ID           `json:"patch,omitempty"`  // with DoRelease
+	Patch  patch.ID           `json:"patch,omitempty"`  // with DoRelease, DoWithdraw
 	Force  bool               `json:"force,omitempty"`  // with the undo commands: also below the fix of a vulnerability that is known to be exploited; needs a reason
 	By     string             `json:"by"`
 	Reason string             `json:"reason,omitempty"`
@@ -97,6 +97,8 @@ const (
 	DoRelease        // end the quarantine of a patch
 	DoReview         // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
 	DoAcknowledge    // a device that was left disrupted uses up no budget any more
+	DoWithdraw       // a patch goes to nobody any more; what is installed stays
+	DoStop           // an emergency: as DoHalt, and the tenant begins no other rollout until every one that was stopped is resumed or ended
 )
 
 // afterwards says whether d makes sense for a rollout that is ending or over.
@@ -104,7 +106,7 @@ func (d Do) afterwards() bool { return d == DoRelease || d == DoReview }
 
 func doNames() enum.Names {
 	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release",
-		"review", "acknowledge"}
+		"review", "acknowledge", "withdraw", "stop"}
 }
 
 // String returns the lower-case name, as used in JSON.

@@ -154,6 +154,8 @@ func faults() []fault {
 			"case e.Op == OpDownload:\n\t\t\tm.loading++", "case e.Op == OpDownload:\n\t\t\tm.loading++\n\t\t\tm.active++", engine()},
 		{"a device downloads in any window but its own", "rollout/wanted.go",
 			"return m.loads(g) && m.unbegun(d) && !g.open(now) && g.ahead.open(now)", "return m.loads(g) && m.unbegun(d) && !g.open(now)", engine()},
+		{"what is withdrawn is tried again", "rollout/advance.go",
+			"\t\tm.leave()\n", "", engine()},
 		// Recovery.
 		{"what was begun is not done again after a restart", "rollout/machine.go",
 			"run = append(run, int32(d))\n\t\t\tif m.dev[d].flags&stopped != 0 {", "if m.dev[d].flags&stopped != 0 {", engine()},

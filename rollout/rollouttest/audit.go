@@ -26,7 +26,8 @@ type Auditor struct {
 	asked   []policy.Request            // by ring: the last time
 	lifted  []policy.Bypass             // by ring: what its devices need not wait for
 	tasks   int
-	gauges  []gauge // by device, then by metric; nil before the first sample
+	gauges  []gauge    // by device, then by metric; nil before the first sample
+	gone    []patch.ID // withdrawn
 }
 
 type audited struct {
@@ -129,6 +130,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				d.offline = time.Time{}
 			}
 		}
+	case rollout.Withdrawn:
+		a.gone = append(a.gone, e.Patch)
 	case rollout.TimedOut:
 		return a.each(e.Devices, func(d *audited) error {
 			if !d.running {
@@ -259,6 +262,11 @@ func (a *Auditor) each(ds []int32, check func(*audited) error) error {
 }
 
 // issued checks that a task may be begun.
+// withdrawn says whether device i was to get a patch that goes to nobody any more.
+func (a *Auditor) withdrawn(i int) bool {
+	return slices.ContainsFunc(a.plan.Contents[a.plan.Content[i]].Patches, func(p rollout.Pinned) bool { return slices.Contains(a.gone, p.ID) })
+}
+
 func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	d := &a.devices[i]
 	if d.running || d.outcome != rollout.Unsettled {
@@ -281,6 +289,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("issued when it is too late to begin")
 		}
 	case rollout.OpDownload:
+		if a.withdrawn(int(i)) {
+			return errors.New("downloads what is withdrawn")
+		}
 		ahead := a.plan.Rings[r].Download
 		if len(ahead.Windows) == 0 {
 			ahead = a.plan.Policy.Download
@@ -299,6 +310,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	case rollout.OpInstall:
 		d.attempts++
 		switch {
+		case a.withdrawn(int(i)):
+			return errors.New("installs what is withdrawn")
 		case a.stage != rollout.StageActive:
 			return fmt.Errorf("installed while the rollout is %s", a.stage)
 		case !a.opened[r], slices.Contains(a.passed[:r], false):

@@ -188,6 +188,9 @@ func person(seed uint64, m *rollout.Machine, n int, resting bool) (rollout.Comma
 	c := rollout.Command{By: "inge", Reason: "random", Force: d.chance(30), Ring: p.Rings[d.upTo(len(p.Rings))].Name,
 		Device: p.Devices[d.upTo(len(p.Devices))], Patch: p.Contents[0].Patches[0].ID}
 	c.Do = rollout.Do(1 + d.upTo(int(rollout.DoRelease)))
+	if more := dice(seed*7000003 + uint64(n)); more.chance(2) {
+		c.Do = pick(&more, rollout.DoWithdraw, rollout.DoStop)
+	}
 	switch {
 	case c.Do == rollout.DoCancel && d.chance(90):
 		c.Do = rollout.DoPromote

@@ -118,6 +118,9 @@ func (fz *fuzzed) signal(op, a, b byte) rollout.Signal {
 	case 7:
 		c := rollout.Command{Do: rollout.Do(b % 13), By: "inge", Force: b > 127, Reason: "x", Ring: fz.plan.Rings[int(a)%len(fz.plan.Rings)].Name,
 			Device: "nobody", Patch: fz.plan.Contents[0].Patches[0].ID}
+		if b > 250 {
+			c.Do = rollout.DoWithdraw
+		}
 		if int(device) < len(fz.plan.Devices) {
 			c.Device = fz.plan.Devices[device]
 		}

@@ -136,7 +136,7 @@ func (st *story) play(c *script.Command) error {
 	case "approve", "deny": // approve canary by=hans reason="looks good" digest=wrong request=q1/x: answer the request of a ring
 		// also groups=board,staff, rule="pilot is fine", expires=2h, emergency="why" with review=24h
 		return st.decide(c)
-	case "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release", "review", "acknowledge":
+	case "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release", "review", "acknowledge", "withdraw", "stop":
 		// undo-ring canary, promote canary; undo-device ada, skip ada, acknowledge ada; release p1; review canary: also by=hans reason="why" and the word force
 		return st.command(c)
 	case "seen", "grant": // seen bob: he was heard of; grant bob: he may be worked on, whether that is wanted or not

@@ -201,7 +201,7 @@ func (st *story) command(c *script.Command) error {
 		k.Ring = subject
 	case rollout.DoSkip, rollout.DoUndoDevice, rollout.DoAcknowledge:
 		k.Device = inventory.DeviceID(subject)
-	case rollout.DoRelease:
+	case rollout.DoRelease, rollout.DoWithdraw:
 		k.Patch = patch.ID(subject)
 	}
 	err = c.Each(func(key, value string) error {

@@ -85,7 +85,7 @@ func (r *Runner) Plan(ctx context.Context, q PlanRequest) (Proposal, error) {
 
 // Start begins a rollout. It refuses a plan that is not whole, that needs an ability which some device's deployer lacks, or
 // that holds a patch which was put into quarantine since it was made; then nothing was touched. It fails with
-// [rollout.ErrExists] if the tenant has a rollout of that ID, so a second call does no harm. If the runner is not running,
+// [rollout.ErrExists] if the tenant has a rollout of that ID, so a second call does no harm, and with [ErrStopped] after an emergency. If the runner is not running,
 // the rollout waits in the journal until it is.
 func (r *Runner) Start(ctx context.Context, p rollout.Plan) error {
 	m, err := rollout.NewMachine(p)
@@ -97,6 +97,9 @@ func (r *Runner) Start(ctx context.Context, p rollout.Plan) error {
 	}
 	if err := r.quarantined(ctx, &p); err != nil {
 		return err
+	}
+	if err := r.stopped(ctx, p.Tenant); err != nil {
+		return fmt.Errorf("runner: %s: %w", p.Key, err)
 	}
 	r.clock.Busy(1)
 	defer r.clock.Busy(-1)

@@ -230,6 +230,22 @@ func TestTenantsAreKeptApart(t *testing.T) {
 			require.NoError(t, w.r.Escalate(t.Context(), []policy.Escalation{found}))
 			w.untouched()
 		}),
+		"Runner.Stop": each(free, func(t *testing.T, w *two) {
+			stopped, err := w.r.Stop(t.Context(), runner.Emergency{Tenant: w.mine.Tenant, By: "hans"})
+			require.NoError(t, err)
+			require.Len(t, stopped, 1)
+			require.Equal(t, w.mine, stopped[0].Key)
+			w.untouched()
+			_, err = w.r.Stop(t.Context(), runner.Emergency{Tenant: "nobody", By: "hans"})
+			require.NoError(t, err)
+			w.untouched()
+		}),
+		"Runner.Withdraw": each(free, func(t *testing.T, w *two) {
+			keys, err := w.r.Withdraw(t.Context(), w.mine.Tenant, fix("openssl").ID, "hans", "x")
+			require.NoError(t, err)
+			require.Equal(t, []rollout.Key{w.mine}, keys)
+			w.untouched()
+		}),
 		"Runner.Status": each(free, func(t *testing.T, w *two) {
 			require.NoError(t, w.r.Command(t.Context(), w.theirs, rollout.Command{Do: rollout.DoHalt, By: "hans", Reason: "x"}))
 			s, _, err := w.r.Status(t.Context(), w.mine)

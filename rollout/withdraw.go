@@ -1,0 +1,63 @@
+package rollout
+
+import "slices"
+
+// withdraw ends the installation of a patch that must not go to anybody any more: devices that it has not reached are skipped, those
+// that install it are asked to stop, and none is tried again. What is installed stays.
+func (m *Machine) withdraw(c Command, no func(string, ...any) error) error {
+	if c.Patch == "" || !slices.ContainsFunc(m.plan.Contents, func(x Content) bool { return x.has(c.Patch) }) {
+		return no("no device of this rollout gets patch %q", c.Patch)
+	}
+	if slices.Contains(m.withdrawn, c.Patch) {
+		return no("patch %s is withdrawn already", c.Patch)
+	}
+	e := Withdrawn{Patch: c.Patch, By: c.By, Reason: c.Reason}
+	var asked []int32
+	for d := range m.dev {
+		dev := &m.dev[d]
+		if dev.state == settled || dev.flags&undone != 0 || !m.plan.Contents[m.plan.Content[d]].has(c.Patch) {
+			continue
+		}
+		e.Devices = append(e.Devices, int32(d))
+		if dev.state == running && (dev.op == OpInstall || dev.op == OpDownload) && dev.flags&stopped == 0 {
+			asked = append(asked, int32(d))
+		}
+	}
+	m.emit(e)
+	if len(asked) > 0 {
+		m.emit(StopAsked{Devices: asked})
+		m.batch.Actions = append(m.batch.Actions, Stop{asked})
+	}
+	return nil
+}
+
+func (m *Machine) applyWithdrawn(e Withdrawn) {
+	m.withdrawn = append(m.withdrawn, e.Patch)
+	m.leaving = append(m.leaving, e.Devices...)
+	slices.Sort(m.leaving)
+	m.leaving = slices.Compact(m.leaving)
+	m.dirty = true
+}
+
+// leave settles devices whose patch was withdrawn once nothing runs there: as failed if an attempt was spent there, else as skipped.
+func (m *Machine) leave() {
+	if len(m.leaving) == 0 {
+		return
+	}
+	m.bins.reset()
+	left := m.leaving[:0:0]
+	for _, d := range m.leaving {
+		dev := &m.dev[d]
+		switch {
+		case dev.state == settled || dev.flags&undone != 0:
+		case dev.state != waiting || dev.op != OpInstall || dev.flags&session != 0:
+			left = append(left, d)
+		case dev.attempts > 0:
+			m.bins.add(bin{what: toSettle, outcome: Failed, fault: dev.fault}, d)
+		default:
+			m.bins.add(bin{what: toSettle, outcome: Skipped}, d)
+		}
+	}
+	m.leaving = left
+	m.flush()
+}
