@@ -22,7 +22,7 @@ import (
 // seeds returns how many seeds a test runs: the short number, or many more with PATCHFLOW_LONG=1.
 func seeds(short int) uint64 {
 	if os.Getenv("PATCHFLOW_LONG") != "" {
-		return uint64(short) * 15
+		return uint64(short) * 6
 	}
 	return uint64(short)
 }
