@@ -21,6 +21,9 @@ import (
 // it gets through, or for some of them unless PATCHFLOW_LONG is set. Whatever state that leaves, the next task brings the device
 // to the wanted version.
 func TestSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
 	need.Tool(t, "strace")
 	step := 23
 	if os.Getenv("PATCHFLOW_LONG") != "" {

@@ -6,7 +6,7 @@
 // act on the system that runs. For apt a file is written below the folder, var/lib/patchflow/apt.conf: without it apt would read the
 // configuration of the system that runs.
 //
-// It was tested with dpkg and apt of Debian 12. The options of the other package managers are from their manuals.
+// It was tested with dpkg, apt, rpm, dnf and pacman as Debian 12 has them. The options of zypper are from its manual.
 package root
 
 import (
@@ -144,7 +144,8 @@ func Options(dir string) map[string][]string {
 		"rpm":        {"--root", dir},
 		"dnf": {"--installroot=" + dir, "--setopt=reposdir=" + dir + "/etc/yum.repos.d", "--setopt=cachedir=" + dir + "/var/cache/dnf",
 			"--setopt=logdir=" + dir + "/var/log"},
-		"zypper": {"--root", dir},
+		"zypper":      {"--root", dir},
+		"pacman-conf": {"--rootdir", dir, "--config", dir + "/etc/pacman.conf"},
 		"pacman": {"--root", dir, "--dbpath", dir + "/var/lib/pacman", "--cachedir", dir + "/var/cache/pacman/pkg",
 			"--config", dir + "/etc/pacman.conf", "--logfile", dir + "/var/log/pacman.log", "--hookdir", dir + "/etc/pacman.d/hooks",
 			"--gpgdir", dir + "/etc/pacman.d/gnupg"},
