@@ -168,3 +168,14 @@ func (m *Machine) Pause(ctx context.Context) bool {
 		return true
 	}
 }
+
+// Wait asks free until its error is no more [patch.ErrBusy], for as long as [Config.Lock] says.
+func (m *Machine) Wait(ctx context.Context, free func() error) error {
+	until := m.Now().Add(max(m.Lock, 0))
+	for {
+		err := free()
+		if patch.FaultOf(err) != patch.Busy || !m.Now().Before(until) || !m.Pause(ctx) {
+			return err
+		}
+	}
+}

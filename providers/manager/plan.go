@@ -162,7 +162,7 @@ func (w *work) compare(s *Sight, changes []Change, moves []Move, additions bool)
 func (w *work) planned(ctx context.Context, s *Sight, changes []Change) error {
 	plan := func() error { return w.plan(ctx, s, Job{Changes: changes}, w.m.Additions) }
 	err := plan()
-	if errors.Is(err, ErrNotOffered) {
+	if _, fetches := w.Tool.(Fetcher); fetches && errors.Is(err, ErrNotOffered) {
 		if fresh := w.refresh(ctx); fresh != nil {
 			return fmt.Errorf("%w (%v)", fresh, err)
 		}
@@ -188,9 +188,9 @@ func (w *work) sums(ctx context.Context, changes []Change) error {
 		if len(c.Sums) == 0 {
 			continue
 		}
-		f, err := w.fetcher()
-		if err != nil {
-			return err
+		f, ok := w.Tool.(Summer)
+		if !ok {
+			return fmt.Errorf("%s: %s: it knows no SHA-256, and the content has one: %w", w.name, c.Name, patch.ErrPermanent)
 		}
 		sum, err := f.Sum(ctx, c)
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/patchflow/patchflow/patch/version"
 )
 
-// ErrNotOffered is wrapped by the error of [Tool.Plan] when no source that the device knows has a version. The indices are fetched
-// again then, and the plan is made once more.
+// ErrNotOffered is wrapped by the error of [Tool.Plan] when no source that the device knows has a version. A [Fetcher] fetches
+// the indices again then, and the plan is made once more.
 var ErrNotOffered = errors.New("no source of the device offers it")
 
 // ErrUnfinished is wrapped by the error of [Tool.Carry] when packages are there, and a script of theirs has failed. They are taken for
@@ -51,8 +51,8 @@ type Words interface {
 	CheckArch(arch string) error
 }
 
-// A Tool is the package manager of one device. Further abilities of it are found by their interfaces: [Fetcher], [Keeper], [Repairer],
-// [Prover], [Holder]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
+// A Tool is the package manager of one device. Further abilities of it are found by their interfaces: [Fetcher], [Summer], [Keeper],
+// [Repairer], [Prover], [Holder]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
 type Tool interface {
 	// Look tells what is on the device, afresh.
 	Look(ctx context.Context) (*Sight, error)
@@ -77,6 +77,11 @@ type Fetcher interface {
 	// Download brings what changes need to the device. It installs nothing.
 	Download(ctx context.Context, changes []Change) error
 
+	Summer
+}
+
+// A Summer is a Tool that knows the hashes of what it would fetch. Without it content with hashes is refused.
+type Summer interface {
 	// Sum returns the SHA-256, in hexadecimal digits, of the file that the sources offer for a change.
 	Sum(ctx context.Context, c Change) (string, error)
 }

@@ -190,22 +190,8 @@ echo free`
 
 // Ready implements [manager.Tool]. It waits for the lock as long as the configuration says.
 func (d Database) Ready(ctx context.Context) error {
-	until := d.Now().Add(max(d.Lock, 0))
-	for {
-		res, err := d.Script(ctx, lockedScript, nil, append([]string{d.Root(), d.Program}, d.Pids...)...)
-		if err == nil {
-			err = desk.Failed(res)
-		}
-		if err != nil {
-			return fmt.Errorf("rpm: lock: %w", err)
-		}
-		said := strings.TrimSpace(string(res.Stdout))
-		if said == "free" {
-			break
-		}
-		if !d.Now().Before(until) || !d.Pause(ctx) {
-			return fmt.Errorf("rpm: lock: %s: %w", said, patch.ErrBusy)
-		}
+	if err := d.Wait(ctx, func() error { return d.free(ctx) }); err != nil {
+		return err
 	}
 	s, err := d.Look(ctx)
 	if err != nil {
@@ -213,6 +199,21 @@ func (d Database) Ready(ctx context.Context) error {
 	}
 	if errors.Is(s.Wrong, patch.ErrCorrupt) {
 		return s.Wrong
+	}
+	return nil
+}
+
+// free returns an error while another program has one of the locks.
+func (d Database) free(ctx context.Context) error {
+	res, err := d.Script(ctx, lockedScript, nil, append([]string{d.Root(), d.Program}, d.Pids...)...)
+	if err == nil {
+		err = desk.Failed(res)
+	}
+	if err != nil {
+		return fmt.Errorf("rpm: lock: %w", err)
+	}
+	if said := strings.TrimSpace(string(res.Stdout)); said != "free" {
+		return fmt.Errorf("rpm: lock: %s: %w", said, patch.ErrBusy)
 	}
 	return nil
 }

@@ -106,3 +106,53 @@ func Pacman() Grammar {
 		Arch:    Rule{First: lower, Rest: lower + "_", Min: 1, Max: 64},
 	}
 }
+
+// APK is that of Alpine: apk-package(5). A version has its release. What has "@", "~" or an operator would be another wish.
+func APK() Grammar {
+	return Grammar{
+		Manager: "apk",
+		Name:    Rule{First: letters + "_", Rest: letters + "_+-.", NotLast: "-.", Min: 1, Max: 128},
+		Version: Rule{First: digits, Rest: lower + "._~-", NotLast: "-._~", Min: 4, Max: 128, Releases: 1},
+		Arch:    Rule{First: lower, Rest: lower + "_", Min: 1, Max: 64},
+	}
+}
+
+// Snap is that of snaps: names of the store, without the key of an instance, and as versions the numbers of revisions.
+func Snap() Grammar {
+	return Grammar{
+		Manager: "snap",
+		Name:    Rule{First: lower, Rest: lower + "-", NotLast: "-", Min: 2, Max: 40},
+		Version: Rule{First: digits[1:], Rest: digits, Min: 1, Max: 9},
+		Arch:    Rule{First: lower, Rest: lower, Min: 1, Max: 64},
+	}
+}
+
+// Brew is that of Homebrew's own formulae and casks. What is of a tap has slashes, and is none here.
+func Brew() Grammar {
+	return Grammar{
+		Manager: "brew",
+		Name:    Rule{First: lower, Rest: lower + "@+-._", NotLast: "@-.", Min: 1, Max: 128},
+		Version: Rule{First: letters, Rest: letters + "._+~:-", NotLast: "-", Min: 1, Max: 128},
+		Arch:    Rule{First: lower, Rest: lower + "_", Min: 1, Max: 64},
+	}
+}
+
+// Chocolatey is that of NuGet: identifiers in lower case, versions of numbers with labels.
+func Chocolatey() Grammar {
+	return Grammar{
+		Manager: "chocolatey",
+		Name:    Rule{First: lower + "_", Rest: lower + "._-", NotLast: "-.", Min: 1, Max: 100},
+		Version: Rule{First: digits, Rest: letters + ".+-", NotLast: "-.+", Min: 1, Max: 128},
+		Arch:    Rule{First: lower, Rest: lower, Min: 1, Max: 64},
+	}
+}
+
+// WinGet is that of the manifests of winget, of which it takes ASCII and no blanks.
+func WinGet() Grammar {
+	return Grammar{
+		Manager: "winget",
+		Name:    Rule{First: letters, Rest: letters + ".+-_", NotLast: "-.", Min: 3, Max: 128},
+		Version: Rule{First: letters, Rest: letters + "._+~-", NotLast: "-", Min: 1, Max: 128},
+		Arch:    Rule{First: lower, Rest: lower, Min: 1, Max: 64},
+	}
+}

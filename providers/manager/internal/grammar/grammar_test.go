@@ -23,6 +23,16 @@ func TestWords(t *testing.T) {
 			[]string{"hello-", "+hello", "@core", "hello.", "~hello"}, []string{"1.0", "1-2-3", "-1", "1--1", "1.0-", ":1-1", "x:1-1", "~1-1"}, []string{"X86", "x86-64"}},
 		{Pacman(), []string{"gtk2+extra", "lib32-glibc", "@x", "r"}, []string{"1.0-1", "1:2.0-1.1", "r20.abc-1"}, []string{"", "any", "x86_64"},
 			[]string{"-a", ".a", "core/hello", "Hello"}, []string{"1.0", "1-2-3", "1.0-", "1.0/1-1"}, []string{"x86-64"}},
+		{APK(), []string{"musl", "py3-pip", "libstdc++", "R"}, []string{"1.2.3-r0", "1.0_rc1-r2", "3.5.4-r12", "2.0~a1b2-r0"}, []string{"", "x86_64", "noarch"},
+			[]string{"hello@edge", "hello~1", ".virtual", "hello-", "so:libc.so.6"}, []string{"1.0", "1.0-r0-r1", "r1-r0", "1:1.0-r0", "1.0-"}, []string{"x86-64"}},
+		{Snap(), []string{"hello", "lxd", "core22", "hello-world"}, []string{"1", "42", "999999999"}, []string{"", "amd64"},
+			[]string{"a", "Hello", "hello_2", "hello-", "-hello", "hello.app"}, []string{"0", "042", "x1", "1.2", "9999999999", "latest"}, []string{"x86_64"}},
+		{Brew(), []string{"jq", "openssl@3", "gtk+", "x264", "c-ares"}, []string{"1.7.1", "3.38.0_1", "1.1.1w", "2024-01-02"}, []string{"", "arm64"},
+			[]string{"user/tap/jq", "jq@", "JQ", "@3", "-jq"}, []string{"1.0-", "5.4,abc", "_1"}, []string{"ARM"}},
+		{Chocolatey(), []string{"firefox", "7zip.install", "vcredist140", "_x"}, []string{"1.0", "24.9.0.1", "1.0.0-rc1", "1.0.0+abc"}, []string{"", "x64"},
+			[]string{"Firefox", "all;x", ".x", "x.", "packages.config/"}, []string{"v1", "1.0_1", "1.0-", "1.0~rc"}, []string{"x-64"}},
+		{WinGet(), []string{"Mozilla.Firefox", "Notepad++.Notepad++", "7zip.7zip"}, []string{"139.0", "v1.2", "8.6.9_1", "2024-01"}, []string{"", "x64"},
+			[]string{"ab", "-Mozilla", "Moz illa", "Mozilla.", "{9AC08E99}", "ARP\\x"}, []string{"< 1.0", "1.0 (a)", "-1", "1.0-"}, []string{"X64"}},
 	} {
 		t.Run(row.grammar.Manager, func(t *testing.T) {
 			for _, w := range row.names {
@@ -53,7 +63,7 @@ func FuzzWords(f *testing.F) {
 		f.Add(w)
 	}
 	f.Fuzz(func(t *testing.T, w string) {
-		for _, g := range []Grammar{Deb(), RPM("dnf"), Pacman()} {
+		for _, g := range []Grammar{Deb(), RPM("dnf"), Pacman(), APK(), Snap(), Brew(), Chocolatey(), WinGet()} {
 			for _, check := range []func(string) error{g.CheckName, g.CheckVersion, g.CheckArch} {
 				if check(w) == nil && w != "" {
 					require.False(t, strings.HasPrefix(w, "-") || strings.ContainsAny(w, " \t\r\n\x00/\\*?[]{}()<>|&;$`'\"!#=%,"), "%s lets %q pass", g.Manager, w)
