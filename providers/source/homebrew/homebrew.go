@@ -91,7 +91,7 @@ func (p *Package) ID() patch.ID {
 func (p *Package) Patch() patch.Patch {
 	result := patch.Patch{
 		ID: p.ID(), Title: p.Name + " " + p.Current,
-		Packages: []patch.Package{{Ecosystem: p.Ecosystem(), Name: p.Name, Fixed: versionOf(p.Current)}},
+		Packages: []patch.Package{{Ecosystem: p.Ecosystem(), Name: p.Name, Fixed: VersionOf(p.Current)}},
 	}
 	if p.Cask {
 		result.Platform.OS = "macos" // formulae are for Linux too
@@ -99,7 +99,8 @@ func (p *Package) Patch() patch.Patch {
 	return result
 }
 
-func versionOf(text string) version.Version {
+// VersionOf returns a version as Homebrew writes it, of the scheme that orders it or of one that nothing compares.
+func VersionOf(text string) version.Version {
 	if strings.Trim(text, "0123456789.") == "" {
 		if v, err := version.Parse(version.Loose, text); err == nil {
 			return v
@@ -119,7 +120,7 @@ func (r *Report) Software() []inventory.Software {
 		p := &r.Packages[i]
 		for _, installed := range p.Installed {
 			all = append(all, inventory.Software{
-				Manager: Manager, Ecosystem: p.Ecosystem(), Name: p.Name, Version: versionOf(installed), Held: p.Pinned,
+				Manager: Manager, Ecosystem: p.Ecosystem(), Name: p.Name, Version: VersionOf(installed), Held: p.Pinned,
 			})
 		}
 	}
