@@ -87,6 +87,7 @@ type setting struct {
 //   - Longer until an unreachable device is left out of account.
 //   - More of an opening that must be left.
 //   - Fewer restarts.
+//   - No joiners.
 //   - Nothing irreversible, nothing acknowledged.
 //   - A more restrictive way to combine rules.
 //
@@ -104,6 +105,7 @@ func settings() []setting {
 		{path: "missed"},
 		{path: "salt"},
 		{path: "strata"},
+		{path: "joiners", order: func(l *Layer) int64 { return -int64(l.Policy.Joiners) }},
 		{path: "need"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit

@@ -110,6 +110,7 @@ func fleet() Policy {
 		Missed:    MissedRuns,
 		Salt:      "2026",
 		Strata:    []string{"device.os", "site"},
+		Joiners:   JoinersAdmitted,
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		MaxActive: 500,
 		Budgets:   []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250}},

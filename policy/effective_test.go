@@ -57,6 +57,7 @@ func TestEveryFieldHasAnEntryInTheTableOfSettings(t *testing.T) {
 func TestWhatTighterMeans(t *testing.T) {
 	const hour = Duration(time.Hour)
 	rows := map[string][2]Layer{ // looser, tighter
+		"joiners":               {{Policy: Policy{Joiners: JoinersAdmitted}}, {}},
 		"fit.work":              {{}, {Policy: Policy{Fit: Fit{Work: hour}}}},
 		"fit.reboot":            {{}, {Policy: Policy{Fit: Fit{Reboot: hour}}}},
 		"maxActive":             {{}, {Policy: Policy{MaxActive: 1000}}},

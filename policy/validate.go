@@ -38,6 +38,7 @@ func (p *Policy) faults() []*FieldError {
 		c.name("salt", p.Salt)
 	}
 	c.strata(p)
+	c.enum("joiners", p.Joiners)
 	c.count("maxActive", p.MaxActive)
 	c.budgets(p.Budgets)
 	c.retry("retry", p.Retry)

@@ -52,7 +52,7 @@ func (m *Machine) counts(r int) Counts {
 		return sum
 	}
 	c := Counts{
-		Devices:    m.plan.Rings[r].Count,
+		Devices:    m.size(r),
 		Succeeded:  n(Succeeded) - ring.unwell,
 		NoNeed:     n(AlreadyInstalled, NotApplicable, Superseded),
 		Failed:     n(Failed),

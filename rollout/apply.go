@@ -127,6 +127,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Withdrawn:
 		return devices(e.Devices)
+	case Admitted:
+		return m.fitsAdmitted(e)
 	case UndoBegan:
 		return devices(e.Devices)
 	}
@@ -235,6 +237,8 @@ func (m *Machine) apply(e Event) {
 		m.applyRegressed(e)
 	case Pooled:
 		m.pooled = append(m.pooled, e.Outcomes.Patch)
+	case Admitted:
+		m.applyAdmitted(e)
 	case Acknowledged:
 		for _, d := range e.Devices {
 			m.dev[d].flags |= acked

@@ -97,13 +97,15 @@ func (p *Plan) approvals(wanted []bool, whose [][]policy.Need) {
 func (m *Machine) ask(r int) {
 	planned := &m.plan.Rings[r]
 	whole := r == 0 && !m.plan.Policy.Need.IsZero()
-	first, count := planned.First, planned.Count
+	count := m.size(r)
 	if whole {
-		first, count = 0, len(m.dev)
+		count = len(m.dev)
 	}
-	devices := make([]int32, count)
-	for i := range devices {
-		devices[i] = int32(first + i)
+	devices := make([]int32, 0, count)
+	for i := range m.dev {
+		if whole || int(m.dev[i].ring) == r {
+			devices = append(devices, int32(i))
+		}
 	}
 	q := policy.Request{
 		ID:     fmt.Sprintf("%s/%s/approval/%d", m.plan.Key, planned.Name, m.rings[r].asked+1),
@@ -125,7 +127,7 @@ func (m *Machine) passedBefore(r int) (all []policy.Passed) {
 	for b := range r {
 		if ring := &m.rings[b]; ring.state == ringPassed && !ring.promoted {
 			c := m.counts(b)
-			all = append(all, policy.Passed{Ring: m.plan.Rings[b].Name, Devices: m.plan.Rings[b].Count, Succeeded: c.Succeeded, Bad: c.Bad()})
+			all = append(all, policy.Passed{Ring: m.plan.Rings[b].Name, Devices: m.size(b), Succeeded: c.Succeeded, Bad: c.Bad()})
 		}
 	}
 	return all
@@ -271,11 +273,19 @@ func (m *Machine) lift(r int, b policy.Bypass) {
 		return
 	}
 	from, to := m.covers(r)
-	for i := m.rings[from].groups[0]; i < m.rings[to-1].groups[1]; i++ {
-		g := &m.groups[i]
-		for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts, &g.ahead} {
-			*h = hours{schedule: h.schedule.Bypassing(b)}
+	for r := from; r < to; r++ {
+		ring := &m.rings[r]
+		ring.bypass.Windows, ring.bypass.Freezes = ring.bypass.Windows || b.Windows, ring.bypass.Freezes || b.Freezes
+		for i := ring.groups[0]; i < ring.groups[1]; i++ {
+			m.groups[i].lift(b)
 		}
+	}
+}
+
+// lift lifts b for the devices of a group.
+func (g *group) lift(b policy.Bypass) {
+	for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts, &g.ahead} {
+		*h = hours{schedule: h.schedule.Bypassing(b)}
 	}
 }
 

@@ -33,14 +33,16 @@ func (l *ledger) page(p *Plan) *page {
 	if len(p.Domains) == 0 {
 		return nil
 	}
-	if pg, ok := l.pages[p.Key]; ok {
-		return pg
-	}
 	if l.pages == nil {
 		l.pages, l.slots, l.by = make(map[Key]*page), make(map[string]int32), make(map[entry]int32)
 	}
-	pg := &page{plan: p, slots: make([]int32, len(p.Domains)), marked: make(map[int32]struct{})}
-	for n := range p.Domains {
+	pg, ok := l.pages[p.Key]
+	if !ok {
+		pg = &page{marked: make(map[int32]struct{})}
+		l.pages[p.Key] = pg
+	}
+	pg.plan = p // with the devices that have joined it
+	for n := len(pg.slots); n < len(p.Domains); n++ {
 		key := p.domainKey(uint32(n))
 		s, ok := l.slots[key]
 		if !ok {
@@ -48,9 +50,8 @@ func (l *ledger) page(p *Plan) *page {
 			l.slots[key] = s
 			l.used = append(l.used, 0)
 		}
-		pg.slots[n] = s
+		pg.slots = append(pg.slots, s)
 	}
-	l.pages[p.Key] = pg
 	return pg
 }
 

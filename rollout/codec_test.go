@@ -35,6 +35,7 @@ func everyEvent() []Event {
 		Measured{1, true, []int32{7, 1, 7}, []float64{1.5, 0, 2}}, Regressed{1, []int32{7}, []float64{1}, []float64{3}, []float64{2}},
 		Reviewed{"r", "inge", "was fine"}, Withdrawn{"x:1", "olga", "breaks printers", []int32{1, 7}},
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
+		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},
 		Escalated{"x:1", []policy.Cause{{Code: policy.CauseEPSS, From: "0.1", To: "0.9"}}, []int32{1, 7}, []time.Time{at, at}},

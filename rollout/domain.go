@@ -142,20 +142,16 @@ func (l *Domains) Add(d *inventory.Device) uint32 {
 	}
 	var place []uint32
 	var name []byte
-	for i := range l.budgets {
-		values, ok := l.budgets[i].Domain(d)
-		if !ok {
-			continue
-		}
-		key := binary.AppendUvarint(nil, uint64(i))
-		for _, w := range append([]string{string(d.Tenant)}, values...) {
+	for _, domain := range domainsOf(l.budgets, d) {
+		key := binary.AppendUvarint(nil, uint64(domain.Budget))
+		for _, w := range append([]string{string(d.Tenant)}, domain.Values...) {
 			key = append(binary.AppendUvarint(key, uint64(len(w))), w...)
 		}
 		n, known := l.byKey[string(key)]
 		if !known {
 			n = uint32(len(l.domains))
 			l.byKey[string(key)] = n
-			l.domains = append(l.domains, Domain{Budget: i, Tenant: d.Tenant, Values: values})
+			l.domains = append(l.domains, domain)
 		}
 		l.domains[n].Devices++
 		place, name = append(place, n), binary.AppendUvarint(name, uint64(n))
@@ -167,6 +163,16 @@ func (l *Domains) Add(d *inventory.Device) uint32 {
 		l.places = append(l.places, place)
 	}
 	return at
+}
+
+// domainsOf returns the failure domains that d belongs to, in the order of the budgets.
+func domainsOf(budgets []policy.Budget, d *inventory.Device) (all []Domain) {
+	for i := range budgets {
+		if values, ok := budgets[i].Domain(d); ok {
+			all = append(all, Domain{Budget: i, Tenant: d.Tenant, Values: values})
+		}
+	}
+	return all
 }
 
 // Disrupted yields the devices that this rollout has disrupted, in their order: those that are being worked on, and those on which

@@ -41,6 +41,8 @@ const (
 	kindOverdue byte = 32
 	kindPooled  byte = 33
 
+	kindAdmitted byte = 40
+
 	kindAcknowledged byte = 48
 
 	kindMeasured  byte = 56
@@ -70,6 +72,7 @@ func (Overdue) kind() byte       { return kindOverdue }
 func (Pooled) kind() byte        { return kindPooled }
 func (Downloaded) kind() byte    { return kindDownloaded }
 func (Acknowledged) kind() byte  { return kindAcknowledged }
+func (Admitted) kind() byte      { return kindAdmitted }
 func (Lapsed) kind() byte        { return kindLapsed }
 func (DeviceSettled) kind() byte { return kindDeviceSettled }
 func (StopAsked) kind() byte     { return kindStopAsked }
@@ -108,8 +111,9 @@ func (v WindowMissed) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.byte(byte(v.Then))
 }
-func (v Pooled) encode(e *encoder)  { e.int(v.Ring); e.json(v.Outcomes); e.json(v.Above) }
-func (v Overdue) encode(e *encoder) { e.devices(v.Devices) }
+func (v Pooled) encode(e *encoder)   { e.int(v.Ring); e.json(v.Outcomes); e.json(v.Above) }
+func (v Overdue) encode(e *encoder)  { e.devices(v.Devices) }
+func (v Admitted) encode(e *encoder) { e.json(v.Devices) }
 func (v Acknowledged) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.string(v.By)
@@ -257,6 +261,10 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return Downloaded{Devices: d.devices(), Failed: d.bool(), Fault: patch.Fault(d.byte())}
 	case kindWindowMissed:
 		return WindowMissed{Devices: d.devices(), Then: policy.Missed(d.byte())}
+	case kindAdmitted:
+		var v Admitted
+		d.json(&v.Devices)
+		return v
 	case kindAcknowledged:
 		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
 	case kindMeasured:

@@ -146,6 +146,7 @@ type ring struct {
 	counts [numOutcomes]int32
 	active int
 	lapsed int // unsettled and gone
+	joined int // devices that it has beside those of the plan
 	ramp   int // places at first; 0 for no ramp
 	placed int // with a ramp: devices that have a place
 	unwell int // devices that succeeded and are worse than before
@@ -162,7 +163,8 @@ type ring struct {
 	result   GateResult
 	held     string
 	promoted bool
-	groups   [2]int    // first and end in Machine.groups
+	groups   [2]int // first and end in Machine.groups
+	bypass   policy.Bypass
 	weighing *weighing // nil if its gate weighs no evidence
 }
 
@@ -227,6 +229,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	if err := p.Valid(); err != nil {
 		return nil, err
 	}
+	p = *p.Made()
 	m := &Machine{
 		plan: &p, retry: p.Policy.Retry.WithDefaults(), reboot: p.Policy.Reboot.WithDefaults(),
 		dev: make([]device, len(p.Devices)), rings: make([]ring, len(p.Rings)),
@@ -251,11 +254,11 @@ func NewMachine(p Plan) (*Machine, error) {
 			return nil, fmt.Errorf("rollout: plan %s: ring %s: %w", p.Key, planned.Name, err)
 		}
 		m.rings[r].ramp = planned.Ramp
-		windows, schedules := planned.Windows, make(map[slot]policy.Schedule)
-		if len(windows) == 0 {
-			windows, schedules = p.Policy.Windows, shared
+		schedules := shared
+		if len(planned.Windows) > 0 {
+			schedules = make(map[slot]policy.Schedule)
 		}
-		if err := m.addGroups(r, windows, schedules, restarts); err != nil {
+		if err := m.addGroups(r, schedules, restarts); err != nil {
 			return nil, err
 		}
 	}
@@ -264,20 +267,11 @@ func NewMachine(p Plan) (*Machine, error) {
 
 // addGroups parts the devices of a ring by their time zones, and by the freezes that their content passes. Schedules are
 // made once for each: looking a zone up is slow.
-func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts map[slot]policy.Schedule) error {
+func (m *Machine) addGroups(r int, schedules, restarts map[slot]policy.Schedule) error {
 	planned := &m.plan.Rings[r]
 	end := planned.First + planned.Count
-	slots := max(len(m.plan.Zones), 1) * len(m.passes.lists)
-	clocks := len(windows) > 0 || len(m.plan.Policy.Freezes) > 0 || len(m.reboot.Windows) > 0
-	ahead := planned.Download
-	if len(ahead.Windows) == 0 {
-		ahead = m.plan.Policy.Download
-	}
-	loads := len(ahead.Windows) > 0 && clocks
+	slots := m.slots(r)
 	downloads := make(map[slot]policy.Schedule)
-	if !clocks {
-		slots = 1 // nobody looks at a clock
-	}
 	counts := make([]int, slots)
 	for i := planned.First; i < end; i++ {
 		m.dev[i].ring = uint8(r)
@@ -292,41 +286,11 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts 
 		if n == 0 {
 			continue
 		}
-		g := group{ring: r, slot: slot(at), members: all[:0:n]}
-		all = all[n:]
-		if clocks {
-			z, name := at/len(m.passes.lists), ""
-			if z < len(m.plan.Zones) {
-				name = m.plan.Zones[z]
-			}
-			passed := m.passes.lists[at%len(m.passes.lists)]
-			var err error
-			s, known := schedules[g.slot]
-			if !known {
-				s, err = m.plan.Policy.Schedule(windows, name, passed...)
-				schedules[g.slot] = s
-			}
-			restart, known := restarts[g.slot]
-			if !known && err == nil {
-				restart, err = m.plan.Policy.RestartSchedule(name, passed...)
-				restarts[g.slot] = restart
-			}
-			if err != nil {
-				return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
-			}
-			if loads {
-				s, known := downloads[g.slot]
-				if !known {
-					if s, err = m.plan.Policy.DownloadSchedule(ahead, name, passed...); err != nil {
-						return fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, planned.Name, err)
-					}
-					downloads[g.slot] = s
-				}
-				g.loads, g.ahead.schedule = true, s
-			}
-			g.restarts.schedule = restart
-			g.schedule, g.unbound.schedule = s, s.Freezes()
+		g, err := m.newGroup(r, slot(at), schedules, restarts, downloads)
+		if err != nil {
+			return err
 		}
+		g.members, all = all[:0:n], all[n:]
 		where[at] = len(m.groups)
 		m.groups = append(m.groups, g)
 	}
@@ -336,6 +300,62 @@ func (m *Machine) addGroups(r int, windows []policy.Window, schedules, restarts 
 	}
 	m.rings[r].groups[1] = len(m.groups)
 	return nil
+}
+
+// windowsOf returns the windows of ring r, those in which it downloads, and whether it looks at a clock at all.
+func (m *Machine) windowsOf(r int) (work, ahead []policy.Window, clocks bool) {
+	p, planned := &m.plan.Policy, &m.plan.Rings[r]
+	if work = planned.Windows; len(work) == 0 {
+		work = p.Windows
+	}
+	if ahead = planned.Download.Windows; len(ahead) == 0 {
+		ahead = p.Download.Windows
+	}
+	return work, ahead, len(work) > 0 || len(p.Freezes) > 0 || len(m.reboot.Windows) > 0
+}
+
+// slots returns how many slots ring r may have: one, if it looks at no clock.
+func (m *Machine) slots(r int) int {
+	if _, _, clocks := m.windowsOf(r); !clocks {
+		return 1
+	}
+	return max(len(m.plan.Zones), 1) * len(m.passes.lists)
+}
+
+// newGroup makes a group of ring r without members. Its schedules are looked up, or put into the maps.
+func (m *Machine) newGroup(r int, at slot, schedules, restarts, downloads map[slot]policy.Schedule) (group, error) {
+	g := group{ring: r, slot: at}
+	work, ahead, clocks := m.windowsOf(r)
+	if !clocks {
+		return g, nil
+	}
+	p := &m.plan.Policy
+	z, name := int(at)/len(m.passes.lists), ""
+	if z < len(m.plan.Zones) {
+		name = m.plan.Zones[z]
+	}
+	passed := m.passes.lists[int(at)%len(m.passes.lists)]
+	var err error
+	known := func(all map[slot]policy.Schedule, make func() (policy.Schedule, error)) policy.Schedule {
+		s, ok := all[at]
+		if !ok && err == nil {
+			s, err = make()
+			all[at] = s
+		}
+		return s
+	}
+	g.schedule = known(schedules, func() (policy.Schedule, error) { return p.Schedule(work, name, passed...) })
+	g.restarts.schedule = known(restarts, func() (policy.Schedule, error) { return p.RestartSchedule(name, passed...) })
+	if g.loads = len(ahead) > 0; g.loads {
+		g.ahead.schedule = known(downloads, func() (policy.Schedule, error) {
+			return p.DownloadSchedule(policy.Download{Windows: ahead}, name, passed...)
+		})
+	}
+	if err != nil {
+		return group{}, fmt.Errorf("rollout: plan %s: ring %s: %w", m.plan.Key, m.plan.Rings[r].Name, err)
+	}
+	g.unbound.schedule = g.schedule.Freezes()
+	return g, nil
 }
 
 // A slot is a time zone of the plan and a list of passes together: what decides when work may begin on a device.
@@ -431,6 +451,8 @@ func (m *Machine) decide(s Signal) error {
 		return m.commanded(s.Command)
 	case Seen:
 		m.seen(s.Devices)
+	case Joined:
+		return m.joins(s.Joiners)
 	case Gathered:
 		m.gathered(s.Outcomes)
 	case Sampled:
@@ -452,6 +474,8 @@ func (m *Machine) after(s Signal) error {
 	case Reported:
 		m.reported(s.Reports)
 	case TakenOver:
+	case Joined:
+		return fmt.Errorf("rollout: %s: joiners: %w", m.plan.Key, ErrFinal)
 	case Commanded:
 		if !s.Command.Do.afterwards() {
 			return fmt.Errorf("rollout: %s: %s: %w", m.plan.Key, s.Command.Do, ErrFinal)

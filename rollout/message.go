@@ -117,6 +117,8 @@ func english(code string) (string, bool) {
 		return "{devices}: unreachable for too long to wait for", true
 	case "settled":
 		return "{devices}: {outcome}[ ({fault})][, {owes}]", true
+	case "admitted":
+		return "{devices} joins ring {ring}[, since ring {own} takes nobody any more]", true
 	case "acknowledged":
 		return "{devices}: acknowledged by {by}[: {reason}]", true
 	case "stop-asked":
@@ -382,6 +384,8 @@ func (p *Plan) Describe(e Event) []Message {
 			owes = "a restart is owed"
 		}
 		return []Message{message("settled", "devices", p.names(e.Devices), "outcome", e.Outcome.String(), "fault", fault, "owes", owes)}
+	case Admitted:
+		return p.tellAdmitted(e)
 	case Acknowledged:
 		return []Message{message("acknowledged", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
 	case Withdrawn:

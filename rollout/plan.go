@@ -86,6 +86,10 @@ type Plan struct {
 	Place    []uint32             `json:"place,omitempty"`
 	Strata   [][]string           `json:"strata,omitempty"` // what devices have under the keys of the policy's strata, each once
 	Stratum  []uint16             `json:"stratum,omitempty"`
+
+	// Newcomers tells of devices that have joined a rollout since; nil in a plan as it was made, stored or sent. The plan of a [Machine] has
+	// it, and their numbers are those after the devices of the rings.
+	Newcomers *Newcomers `json:"-"`
 }
 
 // A PlannedRing is a ring of a plan: its settings, after empty rings were merged into it, and its devices.
@@ -451,6 +455,9 @@ func (p *Plan) rings(counts []int) {
 
 // RingOf returns the number of the ring that device i belongs to.
 func (p *Plan) RingOf(i int) int {
+	if j := i - p.planned(); j >= 0 && p.Newcomers != nil {
+		return int(p.Newcomers.rings[j])
+	}
 	r, _ := slices.BinarySearchFunc(p.Rings, i, func(ring PlannedRing, i int) int {
 		switch {
 		case ring.First > i:
@@ -480,7 +487,7 @@ func (p *Plan) Find(d inventory.DeviceID) (int, bool) {
 			return ring.First + i, true
 		}
 	}
-	return 0, false
+	return p.findJoined(d, key, seed)
 }
 
 // TenantOf returns the tenant of device i.
@@ -492,8 +499,9 @@ func (p *Plan) TenantOf(i int) inventory.Tenant {
 }
 
 // Digest returns the SHA-256 of everything that the plan says. It dies when one byte changes. It reads the whole plan:
-// a tenth of a second or two for a million devices.
+// a tenth of a second or two for a million devices. Devices that have joined since do not change it.
 func (p *Plan) Digest() (patch.Digest, error) {
+	p = p.Made()
 	// The long lists are hashed as they are; everything else by way of its JSON, which has one form.
 	short := *p
 	short.Devices, short.Content, short.Zone, short.Owner, short.Place, short.Stratum = nil, nil, nil, nil, nil, nil
@@ -528,8 +536,9 @@ func (p *Plan) Digest() (patch.Digest, error) {
 
 // Valid says whether a plan that was stored or sent is whole: that its lists fit together, its numbers are in range, its
 // rings cover its devices, that these belong to its tenant or one below, and that they stand in the order that their salt
-// gives them.
+// gives them. Of devices that have joined since it says nothing.
 func (p *Plan) Valid() error {
+	p = p.Made()
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("rollout: plan %s: "+format, append([]any{p.Key}, args...)...)
 	}

@@ -63,9 +63,9 @@ func readEntries(k Key, entries iter.Seq2[[]byte, error], add func(Batch) error)
 	return did, nil
 }
 
-// EncodePlan writes a plan as a journal keeps it.
+// EncodePlan writes a plan as a journal keeps it: as it was made, without devices that have joined since.
 func EncodePlan(p *Plan) ([]byte, error) {
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(p.Made())
 	if err != nil {
 		return nil, fmt.Errorf("rollout: plan %s: %w", p.Key, err)
 	}

@@ -347,18 +347,7 @@ func (s *Scope) content(c Content, needs []policy.Need) uint32 {
 			k = append(append(k, 5), name...)
 		}
 	}
-	for _, name := range c.Passes {
-		k = append(append(k, 6), name...)
-	}
-	for i := range c.Patches {
-		p := &c.Patches[i]
-		k = append(append(k, 0), p.ID...)
-		for j := range p.Packages {
-			k = append(append(k, 1), p.Packages[j].Name...)
-			k = append(append(k, 2), p.Packages[j].Arch...)
-			k = append(append(k, 3), p.Packages[j].Fixed.Text...)
-		}
-	}
+	k = c.appendKey(k)
 	s.key = k
 	if i, ok := s.contents[string(k)]; ok {
 		return i

@@ -52,6 +52,10 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 		}
 	}
 	samples(10)
+	joiner := Joiner{Device: "new", Tenant: in.Tenant, Zone: "UTC", Content: in.Contents[0], Claim: ByShare}
+	if _, err := m.Step(Joined{now, []Joiner{joiner}}); err != nil {
+		require.ErrorIs(t, err, ErrJoin)
+	}
 	step(Gathered{now, []PatchOutcomes{{Patch: "x:p1", Tenants: 5, Failing: 4, Devices: 100, Failed: 50}}})
 	for !m.Stage().Final() {
 		if g := m.Wanted(now, 0); len(g) > 0 {
@@ -148,6 +152,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 				in.Strata = [][]string{{"a"}, {"b"}}
 			}
 		}, change: func(p *policy.Policy) { p.Strata = []string{"site"} }, want: "\n0h install dev-15 dev-3 dev-9 dev-12 dev-18\n"},
+		"Joiners":   {change: func(p *policy.Policy) { p.Joiners = policy.JoinersAdmitted }, want: "gate of ring second: pass, 16 of 16"},
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
 

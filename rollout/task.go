@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -96,6 +97,28 @@ type Task struct {
 type Content struct {
 	Patches []Pinned `json:"patches"`
 	Passes  []string `json:"passes,omitempty"` // the freezes of the policy that let all of these patches go on, by name
+}
+
+// appendKey appends what tells c from other contents of a plan: what is installed, in which versions, and when.
+func (c *Content) appendKey(k []byte) []byte {
+	for _, name := range c.Passes {
+		k = append(append(k, 6), name...)
+	}
+	for i := range c.Patches {
+		p := &c.Patches[i]
+		k = append(append(k, 0), p.ID...)
+		for j := range p.Packages {
+			k = append(append(k, 1), p.Packages[j].Name...)
+			k = append(append(k, 2), p.Packages[j].Arch...)
+			k = append(append(k, 3), p.Packages[j].Fixed.Text...)
+		}
+	}
+	return k
+}
+
+// same says whether o installs the same, in the same versions, at the same times.
+func (c *Content) same(o *Content) bool {
+	return len(c.Patches) == len(o.Patches) && bytes.Equal(c.appendKey(nil), o.appendKey(nil))
 }
 
 // A Pinned patch is what a plan keeps of a [patch.Patch]: enough to install, verify and take back exactly that.

@@ -284,6 +284,14 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, inventory.Tenant("acme/bonn"), n.Rollout.Tenant)
 		},
+		"Plan.Admit": func(t *testing.T) {
+			berlin, _ := plansOfSisters(t)
+			_, err := berlin.Admit(Admitted{[]Admission{{Device: "new", Tenant: "acme/bonn"}}})
+			require.ErrorContains(t, err, "acme/bonn")
+			p, err := berlin.Admit(Admitted{[]Admission{{Device: "new", Tenant: "acme/berlin/mitte"}}})
+			require.NoError(t, err)
+			require.Equal(t, inventory.Tenant("acme/berlin/mitte"), p.TenantOf(len(p.Devices)-1))
+		},
 		"Plan.Find": func(t *testing.T) {
 			in := input(2, policy.Ring{Name: "all", Rest: true})
 			in.Key.Tenant, in.Targets[1].Device = "acme/bonn", "only-in-bonn"
@@ -321,6 +329,10 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			s := scopeOfBerlin(t)
 			require.ErrorContains(t, s.Add(labelled("acme/bonn")), `belongs to tenant "acme/bonn"`)
 			require.Equal(t, 1, s.sum.Devices, "it is not counted")
+		},
+		"Scope.Joiner": func(t *testing.T) {
+			_, err := scopeOfBerlin(t).Joiner(labelled("acme/bonn"))
+			require.ErrorContains(t, err, `belongs to tenant "acme/bonn"`)
 		},
 		"Strata.Of": func(t *testing.T) {
 			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})

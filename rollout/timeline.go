@@ -32,6 +32,7 @@ type life struct {
 	former Outcome // before its rollback was decided
 	at     int64   // when its outcome was settled; 0 while it is not
 	undone int64   // when its rollback was decided
+	joined int64   // when it joined; 0 if it was there from the beginning
 }
 
 type try struct {
@@ -75,13 +76,15 @@ type Milestones struct {
 	Released  time.Time          `json:"released,omitzero"`  // by its publisher; see [Pinned.Released]
 	Seen      time.Time          `json:"seen,omitzero"`      // to be missing; see [Pinned.Seen]
 	Approved  time.Time          `json:"approved,omitzero"`  // leave for the ring was given, or the plan was made if the ring took none
-	Offered   time.Time          `json:"offered,omitzero"`   // the ring opened
+	Offered   time.Time          `json:"offered,omitzero"`   // the ring opened, or the device joined one that was open
 	Started   time.Time          `json:"started,omitzero"`   // the first installation was issued
 	Installed time.Time          `json:"installed,omitzero"` // the device said so, the last time; that is not proof
 	Rebooted  time.Time          `json:"rebooted,omitzero"`  // the device came back, the last time
 	Verified  time.Time          `json:"verified,omitzero"`  // a fresh look found it there, the last time
 	Undone    time.Time          `json:"undone,omitzero"`    // its rollback was decided
 	Settled   time.Time          `json:"settled,omitzero"`   // the outcome was known
+
+	Joined time.Time `json:"joined,omitzero"` // when the device joined the rollout; zero if it was in the plan
 
 	Outcome  Outcome     `json:"outcome"`
 	Former   Outcome     `json:"former,omitzero"` // with Undone: the outcome when the rollback was decided
@@ -171,6 +174,10 @@ func (t *Timeline) Rings() []RingTimes {
 // event takes in an event that the machine has taken in before.
 func (t *Timeline) event(at int64, e Event) {
 	switch e := e.(type) {
+	case Admitted:
+		for range e.Devices {
+			t.lives = append(t.lives, life{joined: at})
+		}
 	case RingAsked:
 		t.rings[e.Ring].asked, t.rings[e.Ring].approved = at, 0
 	case RingOpened:
@@ -322,8 +329,11 @@ func (t *Timeline) milestones(i int) Milestones {
 	l, s, r := &t.lives[i], t.m.Device(i), t.m.plan.RingOf(i)
 	m := Milestones{
 		Device: t.m.plan.Devices[i], Ring: t.m.plan.Rings[r].Name,
-		Offered: instant(t.rings[r].opened), Undone: instant(l.undone), Settled: instant(l.at),
+		Offered: instant(t.rings[r].opened), Joined: instant(l.joined), Undone: instant(l.undone), Settled: instant(l.at),
 		Outcome: s.Outcome, Former: l.former, Fault: s.Fault, Owes: s.Owes, Attempts: s.Attempts, Late: int(l.late),
+	}
+	if m.Offered.Before(m.Joined) && !m.Offered.IsZero() {
+		m.Offered = m.Joined
 	}
 	switch {
 	case t.m.plan.Rings[r].asks():

@@ -89,9 +89,14 @@ func (m *Machine) groupOf(d int32) *group {
 	return &groups[i]
 }
 
+// cutOpening is how long an opening may be before it is looked up anew at each instant: a schedule cuts openings that are too long to be
+// followed, after 35 days, so that their end depends on the instant from which they are followed; and a replayed machine, which has
+// looked at another one, must say what the other says.
+const cutOpening = int64(30 * 24 * time.Hour)
+
 // open says whether work may begin at now, and remembers the opening.
 func (h *hours) open(now int64) bool {
-	if !h.known || now < h.asked || h.to != 0 && now >= h.to {
+	if !h.known || now < h.asked || h.to != 0 && (now >= h.to || now >= h.from && now > h.asked && h.to-h.asked > cutOpening) {
 		h.asked, h.known = now, true
 		h.from, h.to = math.MaxInt64, 0 // it never opens
 		if from, to := h.schedule.Next(time.Unix(0, now).UTC()); !from.IsZero() {
@@ -101,10 +106,8 @@ func (h *hours) open(now int64) bool {
 	return now >= h.from
 }
 
-// closes returns when the opening ends that is open at now; 0 means never. Where openings are cut because they are too long to be
-// followed, that depends on the instant from which they are followed, and a replayed machine must say what the other says.
+// closes returns when the opening ends that is open at now; 0 means never.
 func (h *hours) closes(now int64) int64 {
-	h.known = false
 	h.open(now)
 	return h.to
 }

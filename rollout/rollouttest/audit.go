@@ -63,37 +63,71 @@ func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)),
 		asked: make([]policy.Request, len(p.Rings)), lifted: make([]policy.Bypass, len(p.Rings))}
 	a.resets = make(map[clock]policy.Schedule)
+	for range p.Rings {
+		a.windows = append(a.windows, make(map[clock]policy.Schedule))
+	}
 	for i := range p.Devices {
-		c := a.clock(i)
-		if _, known := a.resets[c]; known {
-			continue
-		}
-		s, err := p.Policy.RestartSchedule(c.zone, p.Contents[p.Content[i]].Passes...)
-		if err != nil {
+		if err := a.schedule(i); err != nil {
 			return nil, err
 		}
-		a.resets[c] = s
 	}
-	for r := range p.Rings {
+	return a, nil
+}
+
+// schedule works out when work may begin on device i, and when it may be restarted, unless that is known.
+func (a *Auditor) schedule(i int) error {
+	p, c, r := a.plan, a.clock(i), a.plan.RingOf(i)
+	passed := p.Contents[p.Content[i]].Passes
+	var err error
+	if _, known := a.resets[c]; !known {
+		if a.resets[c], err = p.Policy.RestartSchedule(c.zone, passed...); err != nil {
+			return err
+		}
+	}
+	if _, known := a.windows[r][c]; !known {
 		windows := p.Rings[r].Windows
 		if len(windows) == 0 {
 			windows = p.Policy.Windows
 		}
-		schedules := make(map[clock]policy.Schedule)
-		for i := p.Rings[r].First; i < p.Rings[r].First+p.Rings[r].Count; i++ {
-			c := a.clock(i)
-			if _, known := schedules[c]; known {
-				continue
-			}
-			s, err := p.Policy.Schedule(windows, c.zone, p.Contents[p.Content[i]].Passes...)
-			if err != nil {
-				return nil, err
-			}
-			schedules[c] = s
-		}
-		a.windows = append(a.windows, schedules)
+		a.windows[r][c], err = p.Policy.Schedule(windows, c.zone, passed...)
 	}
-	return a, nil
+	return err
+}
+
+// admitted takes devices in that have joined, and checks that they may, and that each has come into the ring that takes it.
+func (a *Auditor) admitted(e rollout.Admitted) error {
+	if a.plan.Policy.Joiners != policy.JoinersAdmitted {
+		return errors.New("a device has joined, and the policy ignores those")
+	}
+	if a.stage.Final() || a.stage == rollout.StageEnding || a.stage == rollout.StageUndoing {
+		return fmt.Errorf("a device has joined a rollout that is %s", a.stage)
+	}
+	p, err := a.plan.Admit(e)
+	if err != nil {
+		return err
+	}
+	for _, d := range e.Devices {
+		if d.Ring < len(p.Rings)-1 && a.passed[d.Ring] {
+			return fmt.Errorf("device %s has joined ring %s, which has passed", d.Device, p.Rings[d.Ring].Name)
+		}
+		for r := d.Own; r < d.Ring; r++ {
+			if !a.opened[r] {
+				return fmt.Errorf("device %s has not joined ring %s, which is not open yet", d.Device, p.Rings[r].Name)
+			}
+		}
+		if i, found := p.Find(d.Device); !found || p.Devices[i] != d.Device || p.RingOf(i) != d.Ring || p.TenantOf(i) != d.Tenant {
+			return fmt.Errorf("device %s has joined, and is not to be found", d.Device)
+		}
+	}
+	first := len(a.plan.Devices)
+	a.plan = p
+	a.devices = append(a.devices, make([]audited, len(e.Devices))...)
+	for i := first; i < len(p.Devices); i++ {
+		if err := a.schedule(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Tasks returns how many tasks were begun.
@@ -117,6 +151,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return fmt.Errorf("device %s: %w", a.plan.Devices[d], err)
 			}
 		}
+	case rollout.Admitted:
+		return a.admitted(e)
 	case rollout.Answered:
 		for i := range e.Reports {
 			r := &e.Reports[i]
@@ -345,7 +381,7 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 	for r := range a.plan.Rings {
 		planned, ring := &a.plan.Rings[r], &s.Rings[r]
 		outcomes := make(map[rollout.Outcome]int)
-		for i := planned.First; i < planned.First+planned.Count; i++ {
+		for i := range a.plan.InRing(r) {
 			d, got := &a.devices[i], m.Device(i)
 			if got.Outcome != d.outcome || got.Running != d.running {
 				return fmt.Errorf("device %s: %+v, want %s, running %v", a.plan.Devices[i], got, d.outcome, d.running)
@@ -360,6 +396,9 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 			if ring.Outcomes[o] != outcomes[o] {
 				return fmt.Errorf("ring %s: %d devices %s, a recount finds %d", ring.Name, ring.Outcomes[o], o, outcomes[o])
 			}
+		}
+		if n := len(slices.Collect(a.plan.InRing(r))); ring.Counts.Devices != n {
+			return fmt.Errorf("ring %s: %d devices, a recount finds %d", ring.Name, ring.Counts.Devices, n)
 		}
 		if ring.Counts.Active != active[r] {
 			return fmt.Errorf("ring %s: %d active, a recount finds %d", ring.Name, ring.Counts.Active, active[r])

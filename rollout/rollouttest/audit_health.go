@@ -16,8 +16,8 @@ type gauge struct {
 
 func (a *Auditor) gauge(d int32, metric int) *gauge {
 	n := len(a.plan.Policy.Health.Metrics)
-	if a.gauges == nil {
-		a.gauges = make([]gauge, n*len(a.devices))
+	if more := n*len(a.devices) - len(a.gauges); more > 0 {
+		a.gauges = append(a.gauges, make([]gauge, more)...)
 	}
 	return &a.gauges[int(d)*n+metric]
 }
@@ -77,7 +77,7 @@ func (a *Auditor) recount(r int, c rollout.Counts) error {
 	}
 	worse, unknown := 0, 0
 	ring := &a.plan.Rings[r]
-	for i := ring.First; i < ring.First+ring.Count; i++ {
+	for i := range a.plan.InRing(r) {
 		d := &a.devices[i]
 		if d.outcome != rollout.Succeeded {
 			continue

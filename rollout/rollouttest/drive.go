@@ -31,6 +31,10 @@ type DriveConfig struct {
 	// Person is asked from time to time, with a number that grows, and when nothing happens by itself any more: it may give a
 	// command. Refused commands do no harm. Nil means that nobody does anything before the rollouts rest; then they are cancelled.
 	Person func(n int, resting bool, m *rollout.Machine) (rollout.Command, bool)
+
+	// Joiner is asked from time to time, with a number that grows: it may tell of a device that has turned up. One that is refused does no
+	// harm. Nil means that none does.
+	Joiner func(n int, m *rollout.Machine) (rollout.Joiner, bool)
 }
 
 // A Result is how one rollout of a [Drive] ended.
@@ -58,7 +62,7 @@ func Drive(f *Fleet, cfg DriveConfig, plans ...rollout.Plan) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		audit, err := NewAuditor(&tape.plan)
+		audit, err := NewAuditor(&plans[i])
 		if err != nil {
 			return nil, err
 		}
@@ -342,6 +346,17 @@ func (d *driver) persons(resting, last bool) error {
 			d.asked++
 			c, ok = d.cfg.Person(d.asked, resting, m)
 		}
+		if d.cfg.Joiner != nil && !resting {
+			d.asked++
+			if j, ok := d.cfg.Joiner(d.asked, m); ok {
+				if err := d.step(i, rollout.Joined{At: d.now, Joiners: []rollout.Joiner{j}}, nil); err != nil && !errors.Is(err, rollout.ErrJoin) {
+					return err
+				}
+				if m = r.tape.live; m.Stage().Final() {
+					continue
+				}
+			}
+		}
 		if !ok {
 			continue
 		}
@@ -358,7 +373,7 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 	r.steps++
 	d.steps++
 	if d.cfg.LoseEvery > 0 && mix(d.cfg.Seed, d.steps, "lose")%uint64(d.cfg.LoseEvery) == 0 {
-		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) {
+		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) && !errors.Is(err, rollout.ErrJoin) {
 			return err
 		}
 		return d.crash() // and with it what was decided
@@ -395,6 +410,7 @@ func (d *driver) decide(r *driven, s rollout.Signal) (rollout.Batch, error) {
 	b, err := r.tape.live.Step(s)
 	if err == nil && !b.Empty() {
 		r.tape.entries = append(r.tape.entries, rollout.EncodeBatch(nil, b))
+		r.tape.plan = *r.tape.live.Plan()
 	}
 	return b, err
 }
@@ -425,7 +441,7 @@ func (d *driver) crash() error {
 		if err != nil {
 			return err
 		}
-		r.tape.live = m
+		r.tape.live, r.tape.plan = m, *m.Plan()
 		if lost {
 			continue
 		}

@@ -40,6 +40,10 @@ func (d *driver) samples(i int, b rollout.Batch) {
 			for dev := range p.Devices {
 				post(int32(dev), false)
 			}
+		case rollout.Admitted:
+			for n := range e.Devices {
+				post(int32(len(p.Devices)-len(e.Devices)+n), false)
+			}
 		case rollout.DeviceSettled:
 			if e.Outcome == rollout.Succeeded {
 				for _, dev := range e.Devices {

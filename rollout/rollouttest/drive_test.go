@@ -148,6 +148,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Policy.Strata = []string{"site"}
 		in.Strata = [][]string{{"oslo"}, {"bern"}, {""}}
 	}
+	if own.chance(25) {
+		in.Policy.Joiners = policy.JoinersAdmitted
+	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}
@@ -200,9 +203,30 @@ func person(seed uint64, m *rollout.Machine, n int, resting bool) (rollout.Comma
 	return c, true
 }
 
+// joiner is a device that turns up now and then. Of some the rollout knows already, or cannot take them.
+func joiner(seed uint64, n int, m *rollout.Machine) (rollout.Joiner, bool) {
+	d, p := dice(seed*1000033+uint64(n)), m.Plan()
+	if p.Policy.Joiners != policy.JoinersAdmitted && !d.chance(10) || !d.chance(8) {
+		return rollout.Joiner{}, false
+	}
+	name := d.upTo(12)
+	j := rollout.Joiner{Device: inventory.DeviceID(fmt.Sprintf("j%d", name)), Tenant: []inventory.Tenant{"acme", "acme", "acme/oslo", "globex"}[name%4],
+		Zone: pick(&d, "Europe/Oslo", "America/Denver", "Asia/Kolkata"), Content: p.Contents[d.upTo(len(p.Contents))], Claim: rollout.ByShare}
+	if d.chance(10) {
+		j.Claim = int16(d.upTo(len(p.Policy.Rings)))
+	}
+	if len(p.Policy.Strata) > 0 {
+		j.Stratum = []string{pick(&d, "oslo", "bern", "", "rome")}
+	}
+	if d.chance(10) {
+		j.Content = rollout.Content{Patches: []rollout.Pinned{{ID: "other"}}}
+	}
+	return j, true
+}
+
 func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	t.Parallel()
-	var steps, tasks int
+	var steps, tasks, joined int
 	began := time.Now()
 	stages := make(map[rollout.Stage]int)
 	outcomes := make(map[rollout.Outcome]int)
@@ -235,9 +259,11 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 				return person(seed, m, n, resting)
 			}
 		}
+		cfg.Joiner = func(n int, m *rollout.Machine) (rollout.Joiner, bool) { return joiner(seed, n, m) }
 		results, err := rollouttest.Drive(fleet, cfg, plans...)
 		require.NoError(t, err, "seed %d: %+v", seed, cfg)
-		for _, r := range results {
+		for i, r := range results {
+			joined += len(r.Outcomes) - len(plans[i].Devices)
 			steps, tasks = steps+r.Steps, tasks+r.Tasks
 			stages[r.Stage]++
 			for _, o := range r.Outcomes {
@@ -249,8 +275,9 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
-	t.Logf("%d steps and %d tasks in %s: %.0f tasks/s; %v; %v", steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
+	t.Logf("%d joined, %d steps and %d tasks in %s: %.0f tasks/s; %v; %v", joined, steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
 	require.NotZero(t, worse, "no device was ever worse than before: the simulation misses something")
+	require.NotZero(t, joined, "no device ever joined")
 	for _, o := range rollout.Outcomes()[1:] {
 		require.NotZero(t, outcomes[o], "no device was ever %s: the simulation misses something", o)
 	}

@@ -236,15 +236,15 @@ func (st *story) show() error {
 				line += ", " + ring.Held
 			}
 			st.out = append(st.out, line)
-			st.devices(r, r.tape.plan.Rings[i])
+			st.devices(r, i)
 		}
 	}
 	return nil
 }
 
-func (st *story) devices(r *storyRun, ring rollout.PlannedRing) {
+func (st *story) devices(r *storyRun, ring int) {
 	var lines []string
-	for d := ring.First; d < ring.First+ring.Count; d++ {
+	for d := range r.tape.plan.InRing(ring) {
 		s := r.tape.live.Device(d)
 		line := fmt.Sprintf("    %s %s", r.tape.plan.Devices[d], s.Outcome)
 		switch {
@@ -368,4 +368,18 @@ func (st *story) gather(c *script.Command) error {
 		return err
 	}
 	return st.step(r, rollout.Gathered{At: st.now, Outcomes: []rollout.PatchOutcomes{o}})
+}
+
+// join lets a device join.
+func (st *story) join(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	j, err := st.scene.joiner(c, &r.tape.plan)
+	if err != nil {
+		return err
+	}
+	c.Args = nil
+	return st.step(r, rollout.Joined{At: st.now, Joiners: []rollout.Joiner{j}})
 }

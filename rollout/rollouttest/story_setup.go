@@ -46,7 +46,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
-		//     strata=site,role
+		//     strata=site,role joiners=admit
 		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
@@ -107,6 +107,8 @@ func (s *scene) option(key, value string) error {
 		p.Rollback.Irreversible = value == "yes"
 	case "maxactive":
 		return number(&p.MaxActive, value)
+	case "joiners":
+		return text(&p.Joiners, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
 	case "metric":
@@ -363,7 +365,7 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 	strata := rollout.NewStrata(&in.Policy)
 	for i := range s.devices {
 		d := &s.devices[i]
-		device := inventory.Device{Tenant: in.Tenant, ID: inventory.DeviceID(d.name), Zone: d.zone, Labels: d.labels}
+		device := d.inventory(in.Tenant)
 		place := domains.Add(&device)
 		if names != nil && !slices.Contains(names, d.name) {
 			continue
@@ -388,6 +390,51 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 	domains.Fill(&in)
 	strata.Fill(&in)
 	return rollout.NewPlan(in)
+}
+
+// inventory returns the device as an inventory lists it.
+func (d *sceneDevice) inventory(t inventory.Tenant) inventory.Device {
+	return inventory.Device{Tenant: t, ID: inventory.DeviceID(d.name), Zone: d.zone, Labels: d.labels}
+}
+
+// joiner makes a device that has turned up.
+func (s *scene) joiner(c *script.Command, p *rollout.Plan) (rollout.Joiner, error) {
+	d := sceneDevice{name: arg(c, 0)}
+	j := rollout.Joiner{Device: inventory.DeviceID(d.name), Tenant: p.Tenant, Zone: "UTC", Content: p.Contents[0], Claim: rollout.ByShare}
+	err := c.Each(func(key, value string) error {
+		switch key {
+		case "zone":
+			j.Zone = value
+		case "tenant":
+			j.Tenant = inventory.Tenant(value)
+		case "ring":
+			at := slices.IndexFunc(p.Policy.Rings, func(r policy.Ring) bool { return r.Name == value })
+			if at < 0 {
+				return fmt.Errorf("no ring %q", value)
+			}
+			j.Claim = int16(at)
+		case "patches":
+			var in rollout.PlanInput
+			if _, err := s.content(&in, strings.Split(value, ",")); err != nil {
+				return err
+			}
+			j.Content = in.Contents[0]
+		default:
+			if d.labels == nil {
+				d.labels = make(map[string]string)
+			}
+			d.labels[key] = value
+		}
+		return nil
+	})
+	device := d.inventory(j.Tenant)
+	j.Stratum = p.Policy.Stratum(&device)
+	for i := range p.Policy.Budgets {
+		if values, ok := p.Policy.Budgets[i].Domain(&device); ok {
+			j.Domains = append(j.Domains, rollout.Domain{Budget: i, Tenant: j.Tenant, Values: values})
+		}
+	}
+	return j, err
 }
 
 // content returns the number of the content that holds these patches; none means all.

@@ -18,7 +18,7 @@ import (
 // A tape runs a machine together with its journal and with shadows: machines replayed from the journal as it was after each
 // step. All of them must go on alike.
 type tape struct {
-	plan    rollout.Plan
+	plan    rollout.Plan // with the devices that have joined
 	live    *rollout.Machine
 	entries [][]byte
 	shadows []shadow
@@ -76,6 +76,7 @@ func (t *tape) step(s rollout.Signal) (rollout.Batch, error) {
 		return b, err
 	}
 	t.entries = append(t.entries, entry)
+	t.plan = *t.live.Plan()
 	return b, t.check(b.At, now)
 }
 
@@ -139,7 +140,7 @@ func (t *tape) torn(s rollout.Signal, entry []byte, want *rollout.Batch) error {
 func (t *tape) crash(at time.Time) error {
 	m, err := t.replay(at)
 	if err == nil {
-		t.live = m
+		t.live, t.plan = m, *m.Plan()
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -363,6 +364,26 @@ func (r *Runner) Command(ctx context.Context, k rollout.Key, c rollout.Command) 
 // requests that are not open are ignored.
 func (r *Runner) Decide(ctx context.Context, k rollout.Key, request string, d policy.Decision) error {
 	return r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Decided{At: unix(at), Request: request, Decision: d} })
+}
+
+// Join lets devices that have turned up join a rollout whose policy admits that, and returns when it is written down; see
+// [rollout.Joined]. All of them join, or none: an error that wraps [rollout.ErrJoin] says of each that cannot why, of one that is there already
+// too. A rollout that is over fails with [rollout.ErrFinal]. A [rollout.Scope] with the catalog of the [Proposal] makes a joiner of a device.
+func (r *Runner) Join(ctx context.Context, k rollout.Key, joiners ...rollout.Joiner) error {
+	var lacks error
+	err := r.view(ctx, k, func(m *rollout.Machine) {
+		for i := range joiners {
+			for ring := range m.Plan().Rings { // it may come into any of them
+				if lacks == nil {
+					lacks = r.able(m.Plan(), ring, inventory.Ref{Tenant: joiners[i].Tenant, Device: joiners[i].Device})
+				}
+			}
+		}
+	})
+	if err = cmp.Or(err, lacks); err != nil {
+		return err
+	}
+	return r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Joined{At: unix(at), Joiners: joiners} })
 }
 
 // Requests returns the requests of a rollout that wait for an answer.

@@ -145,6 +145,19 @@ func TestTenantsAreKeptApart(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, rollout.StageHalted, s.Stage)
 		}),
+		"Runner.Join": each(free, func(t *testing.T, w *two) {
+			m, _ := history(t, w.j, w.mine)
+			j := rollout.Joiner{Device: "new", Tenant: w.theirs.Tenant, Content: m.Plan().Contents[0], Claim: rollout.ByShare}
+			require.ErrorIs(t, w.r.Join(t.Context(), w.mine, j), rollout.ErrJoin, "the policy does not even admit those of its own tenant")
+			p := all()
+			p.Joiners = policy.JoinersAdmitted
+			k := rollout.Key{Tenant: w.mine.Tenant, ID: "q2"}
+			require.NoError(t, w.r.Start(t.Context(), planned(t, w.r, k, p)))
+			require.ErrorContains(t, w.r.Join(t.Context(), k, j), "neither")
+			j.Tenant = w.mine.Tenant
+			require.NoError(t, w.r.Join(t.Context(), k, j))
+			w.untouched()
+		}),
 		"Runner.Decide": each(asks, func(t *testing.T, w *two) {
 			mine, theirs := w.requests(w.mine)[0], w.requests(w.theirs)[0]
 			require.NotEqual(t, mine.Digest, theirs.Digest)

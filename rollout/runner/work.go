@@ -159,29 +159,37 @@ func decisions(ctx context.Context, a policy.Approver, q policy.Request) ([]poli
 
 // check refuses a plan that needs an ability which the deployer of some device lacks.
 func (r *Runner) check(p *rollout.Plan) error {
-	scanner, _ := r.cfg.Devices.(inventory.Scanner)
 	for i, d := range p.Devices {
-		probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[p.RingOf(i)].Name, Tenant: p.TenantOf(i), Device: d}
-		lacks := func(ability string) error {
-			return fmt.Errorf("runner: %s: device %s: its deployer is no %s, which the plan needs: %w", p.Key, d, ability, patch.ErrPermanent)
+		if err := r.able(p, p.RingOf(i), inventory.Ref{Tenant: p.TenantOf(i), Device: d}); err != nil {
+			return err
 		}
-		probe.Op = rollout.OpVerify
-		if _, ok := rollout.Ability[rollout.Verifier](r.cfg.Deployer, probe); !ok && scanner == nil {
-			return lacks("Verifier (nor is Config.Devices a Scanner)")
-		}
-		probe.Op = rollout.OpReboot
-		if _, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, probe); !ok && p.Policy.Reboot.Mode != policy.RebootNever {
-			return lacks("Rebooter")
-		}
-		probe.Op = rollout.OpDownload
-		ahead := len(p.Policy.Download.Windows) > 0 || len(p.Rings[p.RingOf(i)].Download.Windows) > 0
-		if _, ok := rollout.Ability[rollout.Downloader](r.cfg.Deployer, probe); !ok && ahead {
-			return lacks("Downloader")
-		}
-		probe.Op = rollout.OpRollback
-		if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {
-			return lacks("Rollbacker")
-		}
+	}
+	return nil
+}
+
+// able refuses a device whose deployer lacks an ability that ring number ring of the plan needs.
+func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref) error {
+	scanner, _ := r.cfg.Devices.(inventory.Scanner)
+	probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[ring].Name, Tenant: d.Tenant, Device: d.Device}
+	lacks := func(ability string) error {
+		return fmt.Errorf("runner: %s: device %s: its deployer is no %s, which the plan needs: %w", p.Key, d.Device, ability, patch.ErrPermanent)
+	}
+	probe.Op = rollout.OpVerify
+	if _, ok := rollout.Ability[rollout.Verifier](r.cfg.Deployer, probe); !ok && scanner == nil {
+		return lacks("Verifier (nor is Config.Devices a Scanner)")
+	}
+	probe.Op = rollout.OpReboot
+	if _, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, probe); !ok && p.Policy.Reboot.Mode != policy.RebootNever {
+		return lacks("Rebooter")
+	}
+	probe.Op = rollout.OpDownload
+	ahead := len(p.Policy.Download.Windows) > 0 || len(p.Rings[ring].Download.Windows) > 0
+	if _, ok := rollout.Ability[rollout.Downloader](r.cfg.Deployer, probe); !ok && ahead {
+		return lacks("Downloader")
+	}
+	probe.Op = rollout.OpRollback
+	if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {
+		return lacks("Rollbacker")
 	}
 	return nil
 }
