@@ -134,7 +134,7 @@ func (w *work) install(ctx context.Context, t rollout.Task, wished <-chan struct
 	if err != nil {
 		return w.outlast(ctx, t, err)
 	}
-	if s.at(changes) && !errors.Is(said, ErrUnfinished) {
+	if s.at(changes) && w.whole(ctx, changes, said) {
 		for _, c := range changes {
 			w.m.prune(ctx, c)
 		}
@@ -158,6 +158,20 @@ func (w *work) install(ctx context.Context, t rollout.Task, wished <-chan struct
 		}
 	}
 	return r
+}
+
+// whole says whether changes that the database has are really there, when the package manager has ended so. Some write down that a
+// package is installed although its files could not be written.
+func (w *work) whole(ctx context.Context, changes []Change, said error) bool {
+	if errors.Is(said, ErrUnfinished) {
+		return false
+	}
+	prover, ok := w.Tool.(Prover)
+	if said == nil || !ok {
+		return true
+	}
+	altered, err := prover.Altered(ctx, changes)
+	return err != nil || altered == ""
 }
 
 // unseen says whether err leaves open what became of a command.

@@ -58,7 +58,9 @@ func TestSweep(t *testing.T) {
 				require.Equal(t, "2.0-1", b.has(t, "conf"), "point %d", k)
 				verified, err := b.fleet.Verify(t.Context(), b.task(rollout.OpVerify, content(pinned("conf", "2.0-1"))))
 				require.NoError(t, err)
-				require.Equal(t, rollout.PhaseSucceeded, verified.Phase, "point %d, %s: %+v", k, state, verified)
+				// A version that was written down without its files is seen, and not taken for a success.
+				altered := verified.Fault == patch.Permanent && b.read(t, rpmbed.VersionFile("conf")) != "conf 2.0\n" && sweep.last > 0
+				require.True(t, altered || verified.Phase == rollout.PhaseSucceeded, "point %d, %s: %+v", k, state, verified)
 				require.NoError(t, os.RemoveAll(root.Dir))
 				if through && sweep.last == 0 {
 					break
