@@ -1,8 +1,10 @@
 package manager
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,16 +35,43 @@ func (m *Machine) Script(ctx context.Context, script string, stdin []byte, args 
 // Root is the root folder of the device without a slash at its end: "" for the system that runs.
 func (m *Machine) Root() string { return m.device.Root }
 
-// Cat returns what a file below the root folder holds, and nothing if it is not there.
-func (m *Machine) Cat(ctx context.Context, file string) ([]byte, error) {
-	res, err := m.Script(ctx, `if [ -e "$1" ]; then cat "$1"; fi`, nil, m.Root()+"/"+file)
+const filesScript = `root=$1
+shift
+for f; do
+  if [ -e "$root/$f" ]; then
+    n=$(wc -c <"$root/$f") || exit 1
+    echo "$f" $n
+    cat "$root/$f" || exit 1
+    echo
+  fi
+done
+echo end`
+
+// Files returns what files below the root folder hold, by their names, which have no blanks. Those that are not there are left out. The error wraps
+// [patch.ErrBusy] if one was changed while it was read.
+func (m *Machine) Files(ctx context.Context, names ...string) (map[string][]byte, error) {
+	res, err := m.Script(ctx, filesScript, nil, append([]string{m.Root()}, names...)...)
 	if err == nil {
 		err = desk.Failed(res)
 	}
 	if err == nil && res.StdoutCut > 0 {
-		err = fmt.Errorf("%s: it is too large: %w", file, patch.ErrPermanent)
+		err = fmt.Errorf("they are too large: %w", patch.ErrPermanent)
 	}
-	return res.Stdout, err
+	files := make(map[string][]byte)
+	for rest := res.Stdout; err == nil; {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		if string(line) == "end" && len(after) == 0 {
+			return files, nil
+		}
+		name, size, _ := strings.Cut(string(line), " ")
+		n, wrong := strconv.Atoi(strings.TrimSpace(size))
+		if wrong != nil || n < 0 || n >= len(after) || after[n] != '\n' {
+			err = fmt.Errorf("%.100s was changed while it was read: %w", name, patch.ErrBusy)
+			break
+		}
+		files[name], rest = after[:n], after[n+1:]
+	}
+	return nil, fmt.Errorf("read: %w", err)
 }
 
 const bootScript = `f=$1/proc/sys/kernel/random/boot_id

@@ -212,8 +212,8 @@ func (m *machine) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	notes, err := m.Cat(ctx, remembered)
-	if err == nil && len(notes) > 0 {
+	files, err := m.Files(ctx, remembered)
+	if err == nil && len(files[remembered]) > 0 {
 		err = fmt.Errorf("apk: an installation was interrupted: %w", patch.ErrCorrupt)
 	}
 	return err
@@ -266,16 +266,11 @@ func (m *machine) Hold(ctx context.Context, held bool, names []string) error {
 // Look implements [manager.Tool].
 func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 	s := &manager.Sight{Scan: inventory.Scan{At: m.Now().UTC()}}
-	var err error
-	if s.Scan.BootID, err = m.Boot(ctx); err != nil {
+	files, err := m.Files(ctx, "proc/sys/kernel/random/boot_id", "lib/apk/db/installed", "usr/lib/apk/db/installed", "etc/alpine-release", "proc/sys/kernel/osrelease", world)
+	if err != nil {
 		return nil, fmt.Errorf("apk: look: %w", err)
 	}
-	files := make(map[string][]byte)
-	for _, name := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed", "etc/alpine-release", "proc/sys/kernel/osrelease", world} {
-		if files[name], err = m.Cat(ctx, name); err != nil {
-			return nil, fmt.Errorf("apk: look: %w", err)
-		}
-	}
+	s.Scan.BootID = strings.TrimSpace(string(files["proc/sys/kernel/random/boot_id"]))
 	database := files["lib/apk/db/installed"]
 	if len(database) == 0 {
 		database = files["usr/lib/apk/db/installed"]

@@ -41,11 +41,11 @@ cat >"$f.new" && { sync "$f.new" 2>/dev/null || sync; } && mv "$f.new" "$f"`
 
 // remember writes down what stands of changes in the list of wishes: "lamp" and the wish, or the name alone where there is none.
 func (m *machine) remember(ctx context.Context, changes []manager.Change) error {
-	text, err := m.Cat(ctx, world)
+	files, err := m.Files(ctx, world)
 	if err != nil {
 		return err
 	}
-	now := wishes(text)
+	now := wishes(files[world])
 	var lines strings.Builder
 	for _, c := range changes {
 		fmt.Fprintf(&lines, "%s %s\n", c.Name, now[c.Name])
@@ -65,16 +65,12 @@ rm -f "$1/var/lib/patchflow/world"`
 
 // restore makes wishes stand as they were remembered, and leaves all others. Second calls change nothing.
 func (m *machine) restore(ctx context.Context) error {
-	notes, err := m.Cat(ctx, remembered)
-	if err != nil || len(notes) == 0 {
+	files, err := m.Files(ctx, remembered, world)
+	if err != nil || len(files[remembered]) == 0 {
 		return err
 	}
-	text, err := m.Cat(ctx, world)
-	if err != nil {
-		return err
-	}
-	list := strings.Fields(string(text))
-	for line := range strings.Lines(string(notes)) {
+	list := strings.Fields(string(files[world]))
+	for line := range strings.Lines(string(files[remembered])) {
 		words := strings.Fields(line)
 		if len(words) == 0 || len(words) > 2 || !strings.HasSuffix(line, "\n") {
 			return fmt.Errorf("apk: %s: the line %.100q is not understood: %w", remembered, line, patch.ErrCorrupt)
