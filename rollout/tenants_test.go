@@ -205,7 +205,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -213,6 +213,25 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			require.True(t, can)
 			_, can = Ability[Verifier](router, Task{Tenant: "acme/bonn", Device: "ada"})
 			require.False(t, can, "what berlin's deployer can do says nothing of bonn's")
+		},
+		"Census.Add": func(t *testing.T) {
+			c, err := NewCensus([]string{"device.tenant"}, nil)
+			require.NoError(t, err)
+			c.Add(labelled("acme/berlin"))
+			c.Add(labelled("acme/bonn"))
+			in := input(1, policy.Ring{Name: "all", Rest: true})
+			in.Targets[0].Device, in.Tenants = "ada", []inventory.Tenant{"acme/bonn"}
+			p, err := NewPlan(in)
+			require.NoError(t, err)
+			require.Equal(t, []Coverage{{Key: "device.tenant", Devices: 2, Covered: 1, Uncovered: []Uncovered{{"acme/berlin", 1}}}}, c.Covers(&p, 1),
+				"bonn's ada is no test of berlin's")
+		},
+		"Census.Covers": func(t *testing.T) {
+			berlin, _ := plansOfSisters(t)
+			c, err := NewCensus([]string{"site"}, nil)
+			require.NoError(t, err)
+			c.Add(labelled("acme/bonn"))
+			require.Equal(t, []Coverage{{Key: "site"}}, c.Covers(&berlin, 1), "bonn's devices are not in berlin's fleet")
 		},
 		"CheckScan": func(t *testing.T) {
 			task := Task{Tenant: "acme/berlin", Device: "ada"}

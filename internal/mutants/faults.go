@@ -54,6 +54,8 @@ func faults() []fault {
 			"m.rings[a.Ring].joined++\n", "", engine()},
 		{"a newcomer brings a patch that nobody gave leave for", "rollout/join.go",
 			"return !asks || slices", "return asks || !asks || slices", engine()},
+		{"a ring that comes later is a test of what the first one lacks", "rollout/census.go",
+			"p.RingOf(at) < rings", "p.RingOf(at) >= 0", engine()},
 		{"the gate of an empty ring is forgotten", "rollout/plan.go",
 			"planned.Gate = planned.Gate.Stricter(empty.Gate)", "_ = empty.Gate", engine()},
 		{"an irreversible patch is planned under a policy that rolls back", "rollout/plan.go",
