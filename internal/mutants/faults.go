@@ -191,5 +191,12 @@ func faults() []fault {
 			"\tif o.well {", "\tif o.well || true {", simulation()},
 		{"a device that was never begun counts as known", "rollout/simulate/compare.go",
 			"o.unknown[t.device] = true\n", "", simulation()},
+		// Package managers.
+		{"apk holds what was patched for good", "providers/manager/apk/world.go",
+			"\t\tlist = slices.DeleteFunc(list, func(wish string) bool { return nameOf(wish) == words[0] })\n", "", []string{"./providers/manager/apk"}},
+		{"what Homebrew would do besides is passed over", "providers/manager/brew/brew.go",
+			"\t\t\tdefault:\n\t\t\t\treturn nil, fmt.Errorf(\"brew: plan: %.200q is not understood: %w\", line, patch.ErrPermanent)\n", "\t\t\tdefault:\n\t\t\t\tpart = other\n", []string{"./providers/manager/brew"}},
+		{"Windows Installer is not waited for", "providers/manager/internal/windows/windows.go",
+			"if err == nil && *s.Installing {", "if err == nil && *s.Installing && false {", []string{"./providers/manager/winget", "./providers/manager/chocolatey"}},
 	}
 }
