@@ -122,6 +122,8 @@ func settings() []setting {
 		{path: "retry.offlineEvery"},
 		{path: "retry.grace", order: func(l *Layer) int64 { return int64(l.Policy.Retry.WithDefaults().Grace) }},
 		{path: "retry.timeout"},
+		{path: "backup.need", order: func(l *Layer) int64 { return int64(l.Policy.Backup.Need) }},
+		{path: "backup.maxAge"},
 		{path: "reboot.mode", order: func(l *Layer) int64 { return -int64(l.Policy.Reboot.Mode) }},
 		{path: "reboot.timeout"},
 		{path: "reboot.windows"},

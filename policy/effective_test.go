@@ -64,6 +64,7 @@ func TestWhatTighterMeans(t *testing.T) {
 		"retry.attempts":        {{}, {Policy: Policy{Retry: Retry{Attempts: 2}}}},
 		"retry.busyLimit":       {{}, {Policy: Policy{Retry: Retry{BusyLimit: 11}}}},
 		"retry.grace":           {{}, {Policy: Policy{Retry: Retry{Grace: 25 * hour}}}},
+		"backup.need":           {{Policy: Policy{Backup: Backup{Need: BackupBestEffort}}}, {Policy: Policy{Backup: Backup{Need: BackupRequired}}}},
 		"reboot.mode":           {{Policy: Policy{Reboot: Reboot{Mode: RebootAlways}}}, {Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}}}},
 		"rollback.irreversible": {{Policy: Policy{Rollback: Rollback{Irreversible: true}}}, {}},
 		"rollback.acknowledged": {{Policy: Policy{Rollback: Rollback{Acknowledged: true}}}, {}},

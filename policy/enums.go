@@ -109,6 +109,32 @@ func (v *OnFail) UnmarshalText(text []byte) error {
 	return err
 }
 
+// BackupNeed says whether a device is to have a backup before it is patched.
+type BackupNeed uint8
+
+const (
+	BackupNone       BackupNeed = iota // nobody asks for one
+	BackupBestEffort                   // it is tried once; without one the device is patched all the same, and that is written down
+	BackupRequired                     // a device without one is not touched: after as many tries as an installation has it has failed
+)
+
+func backupNeedNames() enum.Names { return enum.Names{"none", "best-effort", "required"} }
+
+// String returns the lower-case name, as used in JSON and YAML.
+func (v BackupNeed) String() string { return backupNeedNames().String("need of a backup", int(v)) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (v BackupNeed) MarshalText() ([]byte, error) {
+	return backupNeedNames().Text("need of a backup", int(v))
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. An unknown word is an error.
+func (v *BackupNeed) UnmarshalText(text []byte) error {
+	n, err := backupNeedNames().Parse("need of a backup", text)
+	*v = BackupNeed(n)
+	return err
+}
+
 // RebootMode says whether devices are restarted.
 type RebootMode uint8
 

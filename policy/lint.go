@@ -185,7 +185,7 @@ func (l *linter) tests() bool {
 
 func (l *linter) wayBack() {
 	back := l.policy.Rollback
-	if l.facts.Backup || back.Acknowledged {
+	if l.facts.Backup || l.policy.Backup.Need == BackupRequired || back.Acknowledged {
 		return
 	}
 	w := Warning{Code: LintNoWayBack, Path: "rollback"}

@@ -23,6 +23,7 @@ type Policy struct {
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
+	Backup    Backup   `json:"backup,omitzero" yaml:"backup,omitempty"` // what must be kept of a device before anything is installed there
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`
 	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
 	Health    Health   `json:"health,omitzero" yaml:"health,omitempty"` // by what devices are known to be well
@@ -150,6 +151,18 @@ type Reboot struct {
 	Mode    RebootMode `json:"mode,omitempty" yaml:"mode,omitempty"`
 	Timeout Duration   `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the device to come back; 0 means 30m
 	Windows []Window   `json:"windows,omitempty" yaml:"windows,omitempty"` // when devices are restarted, freezes apart; none means as soon as a restart is due
+}
+
+// Backup says what must be kept of a device before anything is installed there, so that it can be taken back to that. A backup is a task of
+// its own, in the window of the installation and within the same limits; what proves it is written down before the installation is
+// begun. After an attempt that may have changed the device its backup is kept, however old: a newer one would hold
+// what is to be taken back.
+type Backup struct {
+	Need BackupNeed `json:"need,omitempty" yaml:"need,omitempty"`
+
+	// MaxAge is how old a backup may be when an installation is begun. One that a device has and that is younger is taken
+	// instead of a new one. With 0 each rollout makes its own.
+	MaxAge Duration `json:"maxAge,omitempty" yaml:"maxAge,omitempty"`
 }
 
 // Rollback says what happens when a gate fails.

@@ -22,7 +22,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	shown := map[string]string{
 		"Policy.Name": "TestAnExplanationTellsAll", "Policy.Rules": "TestWhichRuleDecides", "Policy.Rings": "TestWhatIsUnwise",
 		"Policy.Windows": "rollout", "Policy.Freezes": "TestWindowsLessFreezes", "Policy.Fit": "TestWorkMustFit", "Policy.Missed": "rollout", "Policy.Salt": "rollout", "Policy.Strata": "TestStrataOfDevices", "Policy.Joiners": "rollout", "Policy.MaxActive": "rollout",
-		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "", "Policy.Download": "",
+		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "", "Policy.Download": "", "Policy.Backup": "",
 		"Policy.Deadlines": "TestWhenAPatchIsDue", "Policy.Exceptions": "TestWhatAnExceptionLeavesOut", "Policy.Holds": "TestWhatAHoldKeepsBack",
 
 		"Rule.Name": "TestWhichRuleDecides", "Rule.Match": "TestEveryConditionOfAMatchNarrowsIt", "Rule.Verdict": "TestWhichRuleDecides",
@@ -48,7 +48,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
-		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout",
+		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
 		"Download": "rollout", "Metric": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}

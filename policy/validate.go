@@ -48,6 +48,11 @@ func (p *Policy) faults() []*FieldError {
 	if len(p.Reboot.Windows) > 0 && p.Reboot.Mode == RebootNever {
 		c.fault("reboot.windows", "there are windows, but reboot.mode is never")
 	}
+	c.enum("backup.need", p.Backup.Need)
+	c.duration("backup.maxAge", p.Backup.MaxAge)
+	if p.Backup.MaxAge > 0 && p.Backup.Need == BackupNone {
+		c.fault("backup.maxAge", "there is an age, but backup.need is none")
+	}
 	c.enum("rollback.on", p.Rollback.On)
 	c.health("health", &p.Health)
 	c.deadlines(p.Deadlines)

@@ -85,6 +85,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: retry.timeout: -1s is negative`:                                                                                                       func(p *Policy) { p.Retry.Timeout = -1e9 },
 		`policy: reboot.mode: reboot mode 9 has no name`:                                                                                               func(p *Policy) { p.Reboot.Mode = 9 },
 		`policy: reboot.timeout: -1s is negative`:                                                                                                      func(p *Policy) { p.Reboot.Timeout = -1e9 },
+		`policy: backup.need: need of a backup 9 has no name`:                                                                                          func(p *Policy) { p.Backup.Need = 9 },
+		`policy: backup.maxAge: -1s is negative`:                                                                                                       func(p *Policy) { p.Backup.MaxAge = -1e9 },
+		`policy: backup.maxAge: there is an age, but backup.need is none`:                                                                              func(p *Policy) { p.Backup.Need = BackupNone },
 		`policy: rollback.on: reaction to a failed gate 9 has no name`:                                                                                 func(p *Policy) { p.Rollback.On = 9 },
 	} {
 		t.Run(want, func(t *testing.T) {

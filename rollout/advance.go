@@ -207,10 +207,15 @@ func (m *Machine) halt(code string, c Command) {
 	m.stopInstalls()
 }
 
+// mayStop says whether a device is at what is asked to stop when no more is to be installed there.
+func (d *device) mayStop() bool {
+	return d.state == running && (d.op == OpInstall || d.op == OpDownload || d.op == OpBackup) && d.flags&stopped == 0
+}
+
 func (m *Machine) stopInstalls() {
 	m.bins.reset()
 	for d := range m.dev {
-		if dev := &m.dev[d]; dev.state == running && (dev.op == OpInstall || dev.op == OpDownload) && dev.flags&stopped == 0 {
+		if m.dev[d].mayStop() {
 			m.bins.add(bin{what: toStop}, int32(d))
 		}
 	}
@@ -255,7 +260,7 @@ func (m *Machine) finish() bool {
 		m.emit(Staged{Stage: StageDone, Code: "finished"})
 		return true
 	case StageUndoing:
-		if m.undoing > 0 || m.loading > 0 {
+		if m.undoing > 0 || m.loading > 0 || m.saving > 0 {
 			return false
 		}
 		if m.anyLeft() {
@@ -458,13 +463,24 @@ func (m *Machine) refuses(d int32, force bool) string {
 	for i := range c.Patches {
 		p := &c.Patches[i]
 		switch {
+		case p.Reversal == patch.ReversalSnapshot && m.backups != nil:
+			if m.backups[d].id == "" {
+				return string(p.ID) + " can only be taken back by a backup, and there is none"
+			}
+			if m.isExploited(p) && !force {
+				return exploited(p)
+			}
 		case !p.Reversal.Possible():
 			return string(p.ID) + " cannot be taken back"
 		case m.isExploited(p) && !force:
-			return string(p.ID) + " closes a vulnerability that is known to be exploited"
+			return exploited(p)
 		}
 	}
 	return ""
+}
+
+func exploited(p *Pinned) string {
+	return string(p.ID) + " closes a vulnerability that is known to be exploited"
 }
 
 // patchesOf returns the patches of these devices, each once, in the order of the plan's contents.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,12 +82,18 @@ func (m *Machine) fits(e Event) error {
 		if e.Op == OpUnknown || e.Op > lastOp {
 			return fmt.Errorf("issued: operation %d", e.Op)
 		}
+		if e.Op == OpBackup && m.backups == nil {
+			return errors.New("issued: a backup, and the plan wants none")
+		}
 		return devices(e.Devices)
 	case TimedOut:
 		return devices(e.Devices)
 	case Postponed:
 		if e.Op == OpUnknown || e.Op > lastOp || len(e.Until) != len(e.Devices) {
 			return fmt.Errorf("postponed: operation %d, %d devices, %d times", e.Op, len(e.Devices), len(e.Until))
+		}
+		if e.Op == OpBackup && m.backups == nil {
+			return errors.New("postponed: a backup, and the plan wants none")
 		}
 		return devices(e.Devices)
 	case Returned:
@@ -98,6 +105,11 @@ func (m *Machine) fits(e Event) error {
 	case Escalated:
 		if len(e.Due) != len(e.Devices) {
 			return fmt.Errorf("escalated: %d devices, %d times", len(e.Devices), len(e.Due))
+		}
+		return devices(e.Devices)
+	case BackedUp:
+		if e.Then > BackupLacking || len(e.Backups) != len(e.Devices) || m.backups == nil {
+			return fmt.Errorf("backed up: %d devices, %d backups, %s; the plan wants %s", len(e.Devices), len(e.Backups), e.Then, m.plan.Policy.Backup.Need)
 		}
 		return devices(e.Devices)
 	case Lapsed:
@@ -190,8 +202,11 @@ func (m *Machine) apply(e Event) {
 		for _, d := range e.Devices {
 			m.dev[d].state = answered
 			m.dev[d].flags &^= picked
-			if m.dev[d].op == OpDownload {
+			switch m.dev[d].op {
+			case OpDownload:
 				m.loading--
+			case OpBackup:
+				m.saving--
 			}
 		}
 	case Postponed:
@@ -204,6 +219,8 @@ func (m *Machine) apply(e Event) {
 		}
 	case Escalated:
 		m.applyEscalated(e)
+	case BackedUp:
+		m.applyBackedUp(e)
 	case Downloaded:
 		for _, d := range e.Devices {
 			dev := &m.dev[d]
@@ -311,6 +328,8 @@ func (m *Machine) applyIssued(e Issued) {
 			}
 			m.place(d)
 			dev.attempts++
+		} else if e.Op == OpBackup {
+			m.applySaving(d)
 		} else if dev.tries < 255 {
 			dev.tries++
 		}
@@ -373,6 +392,9 @@ func (m *Machine) applyAnswered(e Answered) {
 		}
 		dev.state = answered
 		dev.fault = r.Fault
+		if dev.op == OpBackup {
+			m.saving--
+		}
 		switch {
 		case r.Phase == PhaseSucceeded && dev.op == OpReboot:
 			dev.flags &^= owes
@@ -398,7 +420,7 @@ func (m *Machine) back(d int32) {
 
 func (m *Machine) applyPostponed(e Postponed) {
 	for i, d := range e.Devices {
-		dev := &m.dev[d]
+		dev, was := &m.dev[d], m.dev[d].op
 		dev.state, dev.due = waiting, nanos(e.Until[i])
 		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
 			dev.tries = 0
@@ -410,7 +432,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 		}
 		if !e.Spent {
 			// The try that was counted when the task was issued is given back.
-			if e.Op == OpInstall && dev.attempts > 0 {
+			if e.Op == OpInstall && dev.attempts > 0 && was != OpBackup {
 				dev.attempts--
 			} else if e.Op != OpInstall && dev.tries > 0 {
 				dev.tries--
@@ -421,6 +443,9 @@ func (m *Machine) applyPostponed(e Postponed) {
 		}
 		if e.Op == OpInstall && e.Fault == patch.Unreachable {
 			m.unplace(d) // nothing was begun there
+		}
+		if was == OpBackup && dev.flags&touched == 0 {
+			m.unplace(d)
 		}
 		switch e.Fault {
 		case patch.Busy:
@@ -435,7 +460,10 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if dev.offline != 0 && dev.flags&gone == 0 {
 			m.setTimer(d, max(dev.offline+int64(m.retry.Grace), m.now))
 		}
-		if e.Op == OpInstall || e.Frees {
+		if e.Op == OpBackup {
+			m.applyUnsaved(d, e.Spent)
+		}
+		if e.Op == OpInstall || e.Op == OpBackup || e.Frees {
 			m.free(d)
 		}
 		m.setTimer(d, dev.due)

@@ -22,6 +22,7 @@ const (
 	toLoad
 	toLapse
 	toStop
+	toSave
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -36,14 +37,16 @@ type bin struct {
 	startBy int64
 	frees   bool
 	failed  bool
+	backing Backing
 
 	devices []int32
 	until   []time.Time
+	backups []Backup
 }
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -95,6 +98,8 @@ func (m *Machine) flush() {
 			m.emit(Downloaded{Devices: b.devices, Failed: b.failed, Fault: b.fault})
 		case toLapse:
 			m.emit(Lapsed{b.devices})
+		case toSave:
+			m.emit(BackedUp{Then: b.backing, Fault: b.fault, Devices: b.devices, Backups: b.backups})
 		case toStop:
 			m.emit(StopAsked{b.devices})
 			m.batch.Actions = append(m.batch.Actions, Stop{b.devices})

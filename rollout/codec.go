@@ -161,7 +161,7 @@ func (e *encoder) reports(rs []TaskReport) {
 		e.uint(uint64(r.Seq))
 		// Most reports are a phase and nothing else: one byte says which of the other fields follow.
 		var has byte
-		for bit, set := range [...]bool{r.Fault != 0, r.Message != "", r.Ref != "", r.Reboot != 0, r.BootID != "", r.RetryAfter != 0} {
+		for bit, set := range [...]bool{r.Fault != 0, r.Message != "", r.Ref != "", r.Reboot != 0, r.BootID != "", r.RetryAfter != 0, r.Backup != (Backup{})} {
 			if set {
 				has |= 1 << bit
 			}
@@ -185,6 +185,9 @@ func (e *encoder) reports(rs []TaskReport) {
 		}
 		if r.RetryAfter != 0 {
 			e.b = binary.AppendVarint(e.b, int64(r.RetryAfter))
+		}
+		if r.Backup != (Backup{}) {
+			e.backup(r.Backup)
 		}
 	}
 }
@@ -357,6 +360,9 @@ func (d *decoder) reports() []TaskReport {
 		}
 		if has&32 != 0 {
 			r.RetryAfter = time.Duration(d.varint())
+		}
+		if has&64 != 0 {
+			r.Backup = d.backup()
 		}
 	}
 	return rs

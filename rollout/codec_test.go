@@ -16,7 +16,7 @@ import (
 func everyEvent() []Event {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 123, time.UTC)
 	reports := []TaskReport{
-		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour}},
+		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour, Backup: Backup{"b7", at}}},
 		{Handle{1, 900}, Report{Phase: PhaseSucceeded}},
 	}
 	return []Event{
@@ -36,6 +36,7 @@ func everyEvent() []Event {
 		Reviewed{"r", "inge", "was fine"}, Withdrawn{"x:1", "olga", "breaks printers", []int32{1, 7}},
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
 		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
+		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},
 		Escalated{"x:1", []policy.Cause{{Code: policy.CauseEPSS, From: "0.1", To: "0.9"}}, []int32{1, 7}, []time.Time{at, at}},

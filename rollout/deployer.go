@@ -11,7 +11,7 @@ import (
 // A Deployer installs patches. It is safe for concurrent use.
 //
 // What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
-// [Rebooter], [Downloader], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+// [Rebooter], [Downloader], [Snapshotter], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
 //
 // An error from any of its calls and a failure on a device are different things. The error of a call that begins
 // something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
@@ -37,6 +37,18 @@ type Downloader interface {
 	Download(ctx context.Context, t Task) (Report, error)
 }
 
+// A Snapshotter can keep a device as it is, so that it can be taken back to that.
+type Snapshotter interface {
+	// Snapshot begins to make a backup of the device, and returns its first report; the last one, [PhaseSucceeded], comes when the
+	// backup is complete, and proves it by Report.Backup: its ID, and the instant that it holds. If the device has one that was
+	// made at t.Since or later, that one may be named instead. It changes nothing that the device works with. The same task ID never
+	// begins twice. Progress is told by Status.
+	//
+	// The backups of a rollout are kept until somebody gives them up; [Machine.Backups] lists them, for that to be done once the
+	// rollout is over.
+	Snapshot(ctx context.Context, t Task) (Report, error)
+}
+
 // A Verifier can tell what is true on a device.
 type Verifier interface {
 	// Verify looks at the device afresh, after the task was issued. It reports [PhaseSucceeded] if everything in the
@@ -50,8 +62,8 @@ type Verifier interface {
 // A Rollbacker can take a patch back.
 type Rollbacker interface {
 	// Rollback begins to take the content of t back, last patch first, to what the device had before, and returns its
-	// first report. Content that is not there is no failure. The same task ID never begins twice. Progress is told by
-	// Status.
+	// first report. Content that is not there is no failure. A patch whose Reversal is [patch.ReversalSnapshot] is taken back
+	// by going back to t.Backup. The same task ID never begins twice. Progress is told by Status.
 	Rollback(ctx context.Context, t Task) (Report, error)
 }
 

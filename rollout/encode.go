@@ -49,6 +49,8 @@ const (
 	kindRegressed byte = 57
 
 	kindWithdrawn byte = 64
+
+	kindBackedUp byte = 72
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -271,6 +273,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeMeasured(d)
 	case kindRegressed:
 		return decodeRegressed(d)
+	case kindBackedUp:
+		return decodeBackedUp(d)
 	case kindLapsed:
 		return Lapsed{Devices: d.devices()}
 	case kindDeviceSettled:

@@ -188,6 +188,50 @@ func ExampleAbility() {
 	// by Ability: true
 }
 
+// The proof of a backup comes with the last report of its task, and the installation follows it.
+func ExampleBackedUp() {
+	p := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: "q1"}, By: "olga", At: morning(), Zones: []string{"UTC"},
+		Policy: policy.Policy{Name: "p", Rings: []policy.Ring{{Name: "all", Rest: true}},
+			Backup: policy.Backup{Need: policy.BackupRequired, MaxAge: policy.Duration(24 * time.Hour)}},
+		Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "debian:openssl=2", Reversal: patch.ReversalSnapshot}}}},
+		Targets:  []rollout.Target{{Device: "ada", Ring: rollout.ByShare}},
+	}
+	plan, err := rollout.NewPlan(p)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := rollout.NewMachine(plan)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range []rollout.Signal{
+		rollout.Begin{At: morning()}, rollout.Granted{At: morning(), Devices: []int32{0}},
+		rollout.Reported{At: morning().Add(time.Minute), Reports: []rollout.TaskReport{{Handle: rollout.Handle{Device: 0, Seq: 1},
+			Report: rollout.Report{Phase: rollout.PhaseSucceeded, Backup: rollout.Backup{ID: "snap-7", At: morning()}}}}},
+	} {
+		b, err := m.Step(s)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for _, e := range b.Events[max(0, len(b.Events)-2):] {
+			fmt.Println(plan.Describe(e)[0])
+		}
+	}
+	for d, b := range m.Backups() {
+		fmt.Println(plan.Devices[d], "can be taken back to", b.ID, "of", b.At.Format("15:04"))
+	}
+	// Output:
+	// rollout is active, by olga
+	// ring all opens
+	// backup ada
+	// ada: backed up
+	// install ada
+	// ada can be taken back to snap-7 of 09:00
+}
+
 func ExampleApportion() {
 	fmt.Println(rollout.Apportion(50, []int{100, 900, 9000}, nil))
 	fmt.Println(rollout.Apportion(3, []int{100, 900, 9000}, []int{1, 1, 0}))

@@ -64,6 +64,9 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-retry", "op", dev.op.String(), "at", clock(instant(dev.due)), "fault", fault))
 		x.soonest(instant(dev.due))
 	}
+	if b := m.saved(int32(i)); b.tries > 0 && b.id == "" && dev.op == OpInstall {
+		x.Reasons = append(x.Reasons, message("wait-backup", "tries", strconv.Itoa(int(b.tries)), "attempts", strconv.Itoa(m.retry.Attempts)))
+	}
 	if dev.op == OpInstall && dev.flags&session == 0 {
 		g := m.groupOf(int32(i))
 		if a := &g.ahead; m.loads(g) && m.unbegun(int32(i)) && !g.open(at) && !a.open(at) && a.from != math.MaxInt64 {

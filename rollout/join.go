@@ -217,6 +217,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if n := len(m.plan.Policy.Health.Metrics); n > 0 {
 			m.vitals, m.firsts = append(m.vitals, make([]vital, n)...), append(m.firsts, 0)
 		}
+		if m.backups != nil {
+			m.backups = append(m.backups, saved{})
+		}
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)

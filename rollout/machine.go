@@ -50,6 +50,7 @@ type Machine struct {
 	firsts     []int64 // by device, with vitals: when its first installation was begun; 0 for not yet
 	passes     passes
 	aux        []aux
+	backups    []saved // by device; nil if the policy wants none
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
@@ -60,6 +61,7 @@ type Machine struct {
 	why        string     // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
+	saving    int // backups that are being made
 	unsettled int
 	lapsed    int // unsettled devices that are unreachable for longer than the grace
 	undoing   int // devices that are to be rolled back and are not settled
@@ -234,6 +236,9 @@ func NewMachine(p Plan) (*Machine, error) {
 		plan: &p, retry: p.Policy.Retry.WithDefaults(), reboot: p.Policy.Reboot.WithDefaults(),
 		dev: make([]device, len(p.Devices)), rings: make([]ring, len(p.Rings)),
 		deadlines: make([]deadline, lastOp+1), unsettled: len(p.Devices),
+	}
+	if p.Policy.Backup.Need != policy.BackupNone {
+		m.backups = make([]saved, len(p.Devices))
 	}
 	m.undo = make([][]Handle, len(p.Rings))
 	if n := len(p.Policy.Health.Metrics); n > 0 {
@@ -561,6 +566,7 @@ func (m *Machine) Task(d int32) (Task, bool) {
 	if dev.op == OpInstall {
 		t.Attempt = int(dev.attempts)
 	}
+	m.backupOf(d, &t)
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}

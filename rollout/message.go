@@ -103,6 +103,14 @@ func english(code string) (string, bool) {
 		return "{devices}: downloaded", true
 	case "download-failed":
 		return "{devices}: not downloaded ahead[ ({fault})]", true
+	case "backed-up":
+		return "{devices}: backed up", true
+	case "backup-waived":
+		return "{devices}: not backed up[ ({fault})], and patched all the same", true
+	case "backup-lacking":
+		return "{devices}: not backed up[ ({fault})], so left as it is", true
+	case "wait-backup":
+		return "it has no backup yet: {tries} of {attempts} tries have failed", true
 	case "wait-download":
 		return "downloads ahead from {at}", true
 	case "window-missed":
@@ -348,6 +356,8 @@ func (p *Plan) Describe(e Event) []Message {
 			fault = e.Fault.String()
 		}
 		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
+	case BackedUp:
+		return []Message{p.backedUp(&e)}
 	case Escalated:
 		causes := make([]string, len(e.Causes))
 		for i, c := range e.Causes {

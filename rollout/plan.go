@@ -250,7 +250,9 @@ func (in *PlanInput) check() error {
 			continue
 		}
 		for j := range in.Contents[i].Patches {
-			if x := &in.Contents[i].Patches[j]; !x.Reversal.Possible() {
+			x := &in.Contents[i].Patches[j]
+			backed := x.Reversal == patch.ReversalSnapshot && in.Policy.Backup.Need == policy.BackupRequired
+			if !backed && !x.Reversal.Possible() {
 				return fmt.Errorf("the policy rolls back, but patch %s cannot be taken back (reversal %s); "+
 					"leave it out, or accept that with rollback.irreversible", x.ID, x.Reversal)
 			}

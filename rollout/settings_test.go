@@ -106,6 +106,16 @@ func failing(n int32, f patch.Fault) func(Task) *Report {
 	}
 }
 
+// backing shows backups of that age.
+func backing(age time.Duration) func(Task) *Report {
+	return func(t Task) *Report {
+		if t.Op == OpBackup {
+			return &Report{Phase: PhaseSucceeded, Backup: Backup{ID: "b", At: t.Issued.Add(-age)}}
+		}
+		return fine(t)
+	}
+}
+
 func owing(t Task) *Report {
 	if t.Op == OpInstall {
 		return &Report{Phase: PhaseSucceeded, Reboot: patch.Yes}
@@ -258,16 +268,19 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Metric.Samples": {base: booting(policy.Metric{}), change: booting(policy.Metric{Samples: 2}), want: "rollout is done"},
 		"Metric.Required": {base: booting(policy.Metric{Samples: 2}), change: booting(policy.Metric{Samples: 2, Required: true}),
 			want: "ring first is held: health"},
+		"Backup.Need": {answer: backing(time.Minute), change: func(p *policy.Policy) { p.Backup.Need = policy.BackupRequired }, want: "\n0h backup dev-"},
+		"Backup.MaxAge": {answer: backing(10 * time.Hour), base: func(p *policy.Policy) { p.Backup.Need = policy.BackupRequired },
+			change: func(p *policy.Policy) { p.Backup.MaxAge = 24 * hour }, want: ": backed up\n0h install"},
 
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
-		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
+		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name

@@ -108,6 +108,8 @@ func (m *Machine) follow(r *TaskReport) {
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: r.Phase != PhaseSucceeded && !fault.Done(), fault: r.Fault}, d)
+	case OpBackup:
+		m.followBackup(d, r, fault)
 	case OpInstall:
 		m.followInstall(d, r, fault)
 	case OpReboot:
@@ -442,6 +444,8 @@ func (m *Machine) timedOut(d int32) {
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: true}, d)
+	case OpBackup:
+		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:
 		m.verifyGone(d)
 	case OpVerify:

@@ -46,12 +46,13 @@ const (
 	OpVerify
 	OpRollback
 	OpDownload // bring the content to the device, ahead of its installation
+	OpBackup   // keep the device as it is, before its installation
 
-	lastOp = OpDownload
+	lastOp = OpBackup
 )
 
 func opNames() enum.Names {
-	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download"}
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup"}
 }
 
 // String returns the lower-case name, as used in JSON and in task IDs.
@@ -91,6 +92,12 @@ type Task struct {
 	Ref string `json:"ref,omitempty"`
 	// BootID is the device's boot before a reboot that the task is to prove, if known.
 	BootID string `json:"bootID,omitempty"`
+
+	// Since is set with [OpBackup]: a backup that the device has and that was made then or later will do.
+	Since time.Time `json:"since,omitzero"`
+	// Backup is what the device can be taken back to: the one that this rollout has a proof of. With [OpRollback] it is what patches
+	// whose Reversal is [patch.ReversalSnapshot] are taken back by. Zero if there is none.
+	Backup Backup `json:"backup,omitzero"`
 }
 
 // A Content is a set of patches that is installed together, pinned to versions and hashes when the plan is made.
@@ -186,6 +193,7 @@ type Report struct {
 	Reboot     patch.Tri     `json:"reboot,omitempty"`     // whether the device now owes a restart
 	BootID     string        `json:"bootID,omitempty"`     // the device's boot, if known
 	RetryAfter time.Duration `json:"retryAfter,omitempty"` // with PhaseFailed: not to be tried again any sooner
+	Backup     Backup        `json:"backup,omitzero"`      // with PhaseSucceeded of an OpBackup: the proof of it
 }
 
 // Failure makes the report for a call that failed: [PhaseFailed], with the class that [patch.FaultOf] finds in err.

@@ -36,7 +36,8 @@ func (m *Machine) granted(devices []int32) {
 			continue
 		}
 		var startBy int64
-		switch dev.op {
+		op := dev.op
+		switch op {
 		case OpRollback:
 		case OpInstall:
 			g := m.groupOf(d)
@@ -45,6 +46,9 @@ func (m *Machine) granted(devices []int32) {
 				continue
 			}
 			startBy = h.to
+			if m.lacksBackup(d) {
+				op = OpBackup
+			}
 		case OpReboot, OpVerify:
 			if m.stage != StageActive || !m.mayGoOn(d, m.now) {
 				continue
@@ -60,7 +64,7 @@ func (m *Machine) granted(devices []int32) {
 		if dev.flags&placed == 0 {
 			placing[dev.ring]++
 		}
-		m.bins.add(bin{what: toIssue, op: dev.op, startBy: startBy}, d)
+		m.bins.add(bin{what: toIssue, op: op, startBy: startBy}, d)
 		dev.flags |= picked
 	}
 	m.flush()

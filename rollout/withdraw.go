@@ -19,7 +19,7 @@ func (m *Machine) withdraw(c Command, no func(string, ...any) error) error {
 			continue
 		}
 		e.Devices = append(e.Devices, int32(d))
-		if dev.state == running && (dev.op == OpInstall || dev.op == OpDownload) && dev.flags&stopped == 0 {
+		if dev.mayStop() {
 			asked = append(asked, int32(d))
 		}
 	}
@@ -60,4 +60,9 @@ func (m *Machine) leave() {
 	}
 	m.leaving = left
 	m.flush()
+}
+
+// isWithdrawn says whether what d is to get goes to nobody any more.
+func (m *Machine) isWithdrawn(d int32) bool {
+	return slices.ContainsFunc(m.withdrawn, m.plan.Contents[m.plan.Content[d]].has)
 }

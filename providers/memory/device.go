@@ -30,6 +30,8 @@ type device struct {
 	queue   []*task   // what is to be done, one after the other; the first may have begun
 	free    time.Time // when the last task ended
 	removed bool
+	backup  rollout.Backup // the last one
+	backups int
 }
 
 // A state is how a device differs from its base. Its slices are never written to, so that states can be kept and shared.
@@ -154,7 +156,7 @@ func (d *device) restarting() bool {
 }
 
 // do carries a task out, at its end, and returns its last report.
-func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour) rollout.Report {
+func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour, at time.Time) rollout.Report {
 	r := rollout.Report{Phase: rollout.PhaseSucceeded}
 	switch {
 	case b.Fault != patch.NoFault:
@@ -168,12 +170,23 @@ func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour) rollout.Report 
 		r = d.verify(t.Content, t.Absent)
 	case op == rollout.OpRollback:
 		r = d.rollback(t.Content)
+	case op == rollout.OpBackup:
+		r.Backup = d.keep(t, at)
 	}
 	r.BootID, r.Reboot = d.now.boot, d.now.pending
 	if b.Message != "" {
 		r.Message = b.Message
 	}
 	return r
+}
+
+// keep names a backup of d: the last one, if that is new enough for t.
+func (d *device) keep(t *rollout.Task, at time.Time) rollout.Backup {
+	if d.backup.ID == "" || d.backup.At.Before(t.Since) {
+		d.backups++
+		d.backup = rollout.Backup{ID: "backup-" + strconv.Itoa(d.backups), At: at}
+	}
+	return d.backup
 }
 
 func (d *device) reboot() {

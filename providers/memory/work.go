@@ -52,6 +52,12 @@ func (f *Fleet) Download(ctx context.Context, t rollout.Task) (rollout.Report, e
 	return f.begin(ctx, rollout.OpDownload, t)
 }
 
+// Snapshot implements [rollout.Snapshotter]. The backup is a name and a time: a fleet in memory keeps of every device what it
+// needs to take its own installations back.
+func (f *Fleet) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, rollout.OpBackup, t)
+}
+
 // Verify implements [rollout.Verifier].
 func (f *Fleet) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, rollout.OpVerify, t)
@@ -171,7 +177,7 @@ func (f *Fleet) advance(d *device, now time.Time) {
 			return
 		}
 		d.queue, d.free = d.queue[1:], at
-		f.end(k, at, d.do(k.op, &w.task, w.behaviour))
+		f.end(k, at, d.do(k.op, &w.task, w.behaviour, at))
 	}
 	if len(d.queue) == 0 {
 		d.queue = nil

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -193,6 +194,55 @@ func downloadPromises() []promise[*bench] {
 			b.begin(t, task)
 			b.settle(t, task)
 			require.True(t, b.status(t, task).Phase.Last())
+		}},
+	}
+}
+
+func backupPromises() []promise[*bench] {
+	const proves = "and proves it by Report.Backup: its ID, and the instant that it holds."
+	// clocks is how far the harness's clock and the one that backups go by may differ.
+	const clocks = time.Minute
+	backup := func(t *testing.T, b *bench, since time.Time) rollout.Backup {
+		t.Helper()
+		task := b.task(rollout.OpBackup, b.Content)
+		task.Since = since
+		r := b.end(t, task)
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%s", r.Message)
+		return r.Backup
+	}
+	return []promise[*bench]{
+		{"Snapshot", "the first report says where the task stands", "and returns its first report;", func(t *testing.T, b *bench) {
+			require.NotEqual(t, rollout.PhaseUnknown, b.begin(t, b.task(rollout.OpBackup, b.Content)).Phase)
+		}},
+		{"Snapshot", "a backup is proved", proves, func(t *testing.T, b *bench) {
+			before := b.Now()
+			made := backup(t, b, before)
+			require.NotEmpty(t, made.ID)
+			require.False(t, made.At.Before(before.Add(-clocks)) || made.At.After(b.Now().Add(clocks)), "it was made between %s and %s, and is said to be of %s",
+				before, b.Now(), made.At)
+		}},
+		{"Snapshot", "an older backup does not stand for a new one", "If the device has one that was made at t.Since or later,", func(t *testing.T, b *bench) {
+			before := backup(t, b, b.Now())
+			if before.ID == "" || before.At.IsZero() {
+				return // it is no proof, which the promise before this one is about
+			}
+			since := before.At.Add(time.Second)
+			require.NotEqual(t, before.ID, backup(t, b, since).ID, "the backup of %s was named again as one that is no older than %s", before.At, since)
+		}},
+		{"Snapshot", "nothing is changed", "It changes nothing that the device works with.", func(t *testing.T, b *bench) {
+			need(t, b.Look != nil, "Look")
+			before := b.look(t)
+			backup(t, b, b.Now())
+			after := b.look(t)
+			require.Equal(t, before.Software, after.Software)
+			require.Equal(t, before.BootID, after.BootID)
+		}},
+		{"Snapshot", "the same task begins once", "The same task ID never begins twice.", func(t *testing.T, b *bench) {
+			task := b.task(rollout.OpBackup, b.Content)
+			first := b.end(t, task)
+			b.begin(t, task)
+			b.settle(t, task)
+			require.Equal(t, first.Backup, b.status(t, task).Backup, "a task that was over has made another backup")
 		}},
 	}
 }

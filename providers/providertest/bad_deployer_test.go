@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/memory"
@@ -303,6 +305,36 @@ func badAbilities() []badProvider {
 	add("downloader installs at once", "Download/nothing is installed", func(w *world) { w.download = w.Fleet.Deploy })
 	add("downloader keeps its progress to itself", "Download/the end of the task is told by Status",
 		status(rollout.OpDownload, func(_ rollout.Task, r *rollout.Report) { *r = rollout.Report{} }))
+
+	add("snapshotter returns nothing", "Snapshot/the first report says where the task stands", func(w *world) { w.snapshot = nothing(w.Fleet.Snapshot) })
+	const proved = "Snapshot/a backup is proved"
+	add("snapshotter proves nothing", proved, status(rollout.OpBackup, func(_ rollout.Task, r *rollout.Report) { r.Backup = rollout.Backup{} }))
+	add("snapshotter does not say when", proved, status(rollout.OpBackup, func(_ rollout.Task, r *rollout.Report) { r.Backup.At = time.Time{} }))
+	add("snapshotter names any old backup", "Snapshot/an older backup does not stand for a new one", func(w *world) {
+		w.snapshot = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			t.Since = time.Time{}
+			return w.Fleet.Snapshot(ctx, t)
+		}
+	})
+	add("snapshotter installs at once", "Snapshot/nothing is changed", func(w *world) {
+		w.snapshot = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			install := t
+			install.ID += "0"
+			if _, err := w.Fleet.Deploy(ctx, install); err != nil {
+				return rollout.Report{}, err
+			}
+			return w.Fleet.Snapshot(ctx, t)
+		}
+	})
+	const never = "Snapshot/the same task begins once"
+	add("snapshotter begins again", never, func(w *world) {
+		n := 0
+		w.status = after(w.Fleet.Status, func(t rollout.Task, r *rollout.Report, _ *error) {
+			if n++; t.Op == rollout.OpBackup && r.Phase.Last() {
+				r.Backup.ID += strconv.Itoa(n)
+			}
+		})
+	})
 
 	cancel := func(refuses func(p rollout.Phase) bool) func(w *world) {
 		return func(w *world) {

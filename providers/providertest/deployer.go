@@ -79,6 +79,7 @@ func Deployer(t *testing.T, h DeployerHarness) {
 		b.rollbacker, b.rollsBack = rollout.Ability[rollout.Rollbacker](b.d, probe)
 		b.rebooter, b.reboots = rollout.Ability[rollout.Rebooter](b.d, probe)
 		b.downloader, b.downloads = rollout.Ability[rollout.Downloader](b.d, probe)
+		b.snapshotter, b.snapshots = rollout.Ability[rollout.Snapshotter](b.d, probe)
 		b.canceller, b.cancels = rollout.Ability[rollout.Canceller](b.d, probe)
 		return b
 	}
@@ -93,6 +94,8 @@ func Deployer(t *testing.T, h DeployerHarness) {
 			return b.reboots
 		case "Download":
 			return b.downloads
+		case "Snapshot":
+			return b.snapshots
 		case "Cancel":
 			return b.cancels
 		}
@@ -110,9 +113,10 @@ type bench struct {
 	rollbacker                            rollout.Rollbacker
 	rebooter                              rollout.Rebooter
 	downloader                            rollout.Downloader
+	snapshotter                           rollout.Snapshotter
 	canceller                             rollout.Canceller
 	verifies, rollsBack, reboots, cancels bool
-	downloads                             bool
+	downloads, snapshots                  bool
 }
 
 func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
@@ -140,6 +144,8 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 		r, err = b.rebooter.Reboot(t.Context(), task)
 	case rollout.OpDownload:
 		r, err = b.downloader.Download(t.Context(), task)
+	case rollout.OpBackup:
+		r, err = b.snapshotter.Snapshot(t.Context(), task)
 	}
 	require.NoError(t, err, "%s", task.Op)
 	return r
@@ -247,7 +253,7 @@ func (b *bench) pinned(t *testing.T, c rollout.Content) {
 
 func deployerPromises() []promise[*bench] {
 	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), downloadPromises(),
-		cancelPromises())
+		backupPromises(), cancelPromises())
 }
 
 func deployPromises() []promise[*bench] {

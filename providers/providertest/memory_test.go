@@ -295,8 +295,8 @@ type call func(ctx context.Context, t rollout.Task) (rollout.Report, error)
 // A world is a fleet with one device, and what a test can do to it. A bad deployer replaces some of the calls.
 type world struct {
 	*memory.Fleet
-	deploy, status, verify, rollback, reboot, download call
-	cancel                                             func(ctx context.Context, t rollout.Task) error
+	deploy, status, verify, rollback, reboot, download, snapshot call
+	cancel                                                       func(ctx context.Context, t rollout.Task) error
 
 	mu        sync.Mutex
 	now       time.Time
@@ -322,6 +322,11 @@ func (w *world) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, err
 
 func (w *world) Download(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return w.download(ctx, t)
+}
+
+// Snapshot implements [rollout.Snapshotter].
+func (w *world) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.snapshot(ctx, t)
 }
 func (w *world) Cancel(ctx context.Context, t rollout.Task) error { return w.cancel(ctx, t) }
 
@@ -350,7 +355,7 @@ func newWorld() *world {
 		return b
 	}
 	w.deploy, w.status, w.cancel = w.Fleet.Deploy, w.Fleet.Status, w.Fleet.Cancel
-	w.verify, w.rollback, w.reboot, w.download = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download
+	w.verify, w.rollback, w.reboot, w.download, w.snapshot = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download, w.Fleet.Snapshot
 	w.AddDevice(deviceList()...)
 	return w
 }

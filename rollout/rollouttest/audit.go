@@ -43,6 +43,10 @@ type audited struct {
 	away     time.Time // since when it was, before it was seen again
 	excused  bool      // from waiting for a window
 	worse    bool      // than before, by a metric
+	backup   time.Time // the instant that the proved one holds
+	waived   bool      // it needs none
+	issued   time.Time // the last task
+	unsure   bool      // an attempt may have changed it
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -184,6 +188,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("postponed; running %v, %s", d.running, d.outcome)
 			}
+			d.unsure = d.unsure || e.Op == rollout.OpInstall && e.Fault != patch.Busy && e.Fault != patch.NoFault
 			if e.Fault == patch.Unreachable && d.offline.IsZero() {
 				d.offline = at
 			}
@@ -197,6 +202,12 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.away, d.offline = d.offline, time.Time{}
 			return nil
 		})
+	case rollout.BackedUp:
+		for n, i := range e.Devices {
+			if err := a.backedUp(at, &a.devices[i], &e, e.Backups[n]); err != nil {
+				return fmt.Errorf("device %s: %w", a.plan.Devices[i], err)
+			}
+		}
 	case rollout.WindowMissed:
 		for _, i := range e.Devices {
 			d, s := &a.devices[i], a.work(int(i))
@@ -311,7 +322,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if e.Op == rollout.OpReboot && a.stage != rollout.StageActive {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)
 	}
-	d.running, d.op = true, e.Op
+	d.running, d.op, d.issued = true, e.Op, at
 	d.seq++
 	a.tasks++
 	r := a.plan.RingOf(int(i))
@@ -343,11 +354,20 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		if !d.undone {
 			return errors.New("rolled back, which nobody wanted")
 		}
+	case rollout.OpBackup:
+		if s := a.work(int(i)); a.plan.Policy.Backup.Need == policy.BackupNone || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive {
+			return errors.New("backed up, and it is not its time")
+		}
 	case rollout.OpInstall:
 		d.attempts++
 		switch {
 		case a.withdrawn(int(i)):
 			return errors.New("installs what is withdrawn")
+		case a.plan.Policy.Backup.Need != policy.BackupNone && d.backup.IsZero() && !d.waived:
+			return errors.New("installed without a backup")
+		case a.plan.Policy.Backup.Need != policy.BackupNone && !d.waived && !d.unsure &&
+			at.Sub(d.backup) > max(a.plan.Policy.Backup.MaxAge.Std(), clockSkew)+clockSkew+a.retry.Timeout.Std(): // and as long as it took to make it
+			return fmt.Errorf("installed with the backup of %s", d.backup)
 		case a.stage != rollout.StageActive:
 			return fmt.Errorf("installed while the rollout is %s", a.stage)
 		case !a.opened[r], slices.Contains(a.passed[:r], false):
@@ -364,6 +384,24 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("issued when it is too late to begin")
 		}
 	}
+	return nil
+}
+
+// clockSkew is how far the clock of a device may be from the host's.
+const clockSkew = 5 * time.Minute
+
+// backedUp checks how a backup has ended.
+func (a *Auditor) backedUp(at time.Time, d *audited, e *rollout.BackedUp, b rollout.Backup) error {
+	need := a.plan.Policy.Backup
+	switch {
+	case d.running || d.op != rollout.OpBackup:
+		return errors.New("no backup of it has ended")
+	case e.Then == rollout.BackupProved && (b.ID == "" || b.At.After(at) || b.At.Before(d.issued.Add(-need.MaxAge.Std()-clockSkew))):
+		return fmt.Errorf("%+v proves nothing", b)
+	case e.Then == rollout.BackupWaived && need.Need != policy.BackupBestEffort, e.Then == rollout.BackupLacking && need.Need != policy.BackupRequired:
+		return fmt.Errorf("%s, and the policy wants it %s", e.Then, need.Need)
+	}
+	d.backup, d.waived = b.At, e.Then == rollout.BackupWaived
 	return nil
 }
 

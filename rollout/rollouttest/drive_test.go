@@ -151,6 +151,14 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if own.chance(25) {
 		in.Policy.Joiners = policy.JoinersAdmitted
 	}
+	backup := dice(*d + 72)
+	if backup.chance(20) {
+		in.Policy.Backup = policy.Backup{Need: pick(&backup, policy.BackupBestEffort, policy.BackupRequired, policy.BackupRequired),
+			MaxAge: pick(&backup, 0, hours(1), hours(24))}
+		if backup.chance(50) {
+			in.Contents[0].Patches[0].Reversal = patch.ReversalSnapshot
+		}
+	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}

@@ -189,6 +189,14 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 		for _, id := range ids {
 			delete(dev.has, id)
 		}
+	case rollout.OpBackup:
+		switch {
+		case f.draw(f.cfg.Broken, t.Device, "unkept"):
+			return failed(patch.Permanent)
+		case !calm && f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, "lie"):
+			return ok // and shows no backup
+		}
+		ok.Backup = rollout.Backup{ID: "backup of " + string(t.Device), At: t.Issued}
 	case rollout.OpReboot:
 		dev.boot++
 	case rollout.OpVerify:

@@ -1,11 +1,13 @@
 package rollouttest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/patchflow/patchflow/internal/script"
 	"github.com/patchflow/patchflow/inventory"
@@ -48,6 +50,13 @@ func (st *story) report(c *script.Command) error {
 		switch key {
 		case "ref":
 			r.Ref = value
+		case "backup":
+			r.Backup.ID = value
+			r.Backup.At = cmp.Or(r.Backup.At, st.now)
+		case "made": // so long ago
+			d, err := time.ParseDuration(value)
+			r.Backup.At = st.now.Add(-d)
+			return err
 		case "boot":
 			r.BootID = value
 		case "reboot":
@@ -98,9 +107,12 @@ func (st *story) reports(c *script.Command, names []string, r rollout.Report, se
 		if err != nil {
 			return err
 		}
-		h := rollout.Handle{Device: ds[0], Seq: uint32(max(seq, 0))}
+		h, r := rollout.Handle{Device: ds[0], Seq: uint32(max(seq, 0))}, r
 		if task, ok := run.tape.live.Task(ds[0]); ok && seq < 0 {
 			h = task.Handle
+			if task.Op == rollout.OpBackup && r.Phase == rollout.PhaseSucceeded && r.Backup.ID == "" {
+				r.Backup = rollout.Backup{ID: "b-" + name, At: st.now}
+			}
 		} else if seq < 0 {
 			return fmt.Errorf("%s is at nothing: say with seq= which task is meant", name)
 		}

@@ -45,7 +45,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		return true, s.ring(c)
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
-		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes maxactive=10 window="..." missed=asap
+		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes backup=required backup-age=24h maxactive=10 window="..." missed=asap
 		//     strata=site,role joiners=admit
 		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
@@ -99,6 +99,10 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Retry.Timeout, value)
 	case "reboot":
 		return text(&p.Reboot.Mode, value)
+	case "backup":
+		return text(&p.Backup.Need, value)
+	case "backup-age":
+		return text(&p.Backup.MaxAge, value)
 	case "reboot-timeout":
 		return text(&p.Reboot.Timeout, value)
 	case "on-fail":

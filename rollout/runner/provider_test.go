@@ -300,6 +300,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 	undoes.Rollback.On = policy.FailRollsBackRing
 	ahead := all()
 	ahead.Rings[0].Download.Windows = []policy.Window{{Start: 60, End: 120, Zone: "UTC"}}
+	kept, tried := all(), all()
+	kept.Backup.Need, tried.Backup.Need = policy.BackupRequired, policy.BackupBestEffort
 	for _, row := range []struct {
 		name     string
 		devices  inventory.Source
@@ -318,6 +320,9 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 		{"it is limited, which adds nothing", f, providers.Limit(verifies{f, f}, 1), reboots, "Rebooter"},
 		{"nobody downloads ahead", f, verifies{f, f}, ahead, "Downloader"},
 		{"it downloads ahead", f, f, ahead, ""},
+		{"nobody backs up", f, verifies{f, f}, kept, "Snapshotter"},
+		{"nobody backs up, and nobody must", f, verifies{f, f}, tried, ""},
+		{"it backs up", f, f, kept, ""},
 		{"there is none", noScans{f}, nil, all(), "Verifier"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -93,6 +93,11 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 			return a.Download(ctx, t)
 		}
 		return lacks("cannot download ahead")
+	case rollout.OpBackup:
+		if a, ok := rollout.Ability[rollout.Snapshotter](r.cfg.Deployer, t); ok {
+			return a.Snapshot(ctx, t)
+		}
+		return lacks("cannot back it up")
 	case rollout.OpReboot:
 		if a, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, t); ok {
 			return a.Reboot(ctx, t)
@@ -186,6 +191,10 @@ func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref) error {
 	ahead := len(p.Policy.Download.Windows) > 0 || len(p.Rings[ring].Download.Windows) > 0
 	if _, ok := rollout.Ability[rollout.Downloader](r.cfg.Deployer, probe); !ok && ahead {
 		return lacks("Downloader")
+	}
+	probe.Op = rollout.OpBackup
+	if _, ok := rollout.Ability[rollout.Snapshotter](r.cfg.Deployer, probe); !ok && p.Policy.Backup.Need == policy.BackupRequired {
+		return lacks("Snapshotter")
 	}
 	probe.Op = rollout.OpRollback
 	if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {

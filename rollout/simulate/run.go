@@ -268,6 +268,9 @@ func (w *world) begin(d int32) {
 	if a.lost {
 		return
 	}
+	if t.op == rollout.OpBackup && a.report.Phase == rollout.PhaseSucceeded {
+		a.report.Backup = rollout.Backup{ID: "simulated", At: time.Unix(0, w.now).UTC()}
+	}
 	l := w.at(w.now + int64(a.took))
 	l.reports = append(l.reports, rollout.TaskReport{Handle: rollout.Handle{Device: d, Seq: seq}, Report: a.report})
 	if a.report.Fault == patch.Unreachable && !w.awaited[d] {
