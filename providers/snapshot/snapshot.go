@@ -1,6 +1,6 @@
 // Package snapshot keeps the state of a device's file system before it is patched, and takes the device back to it.
 //
-// [Snapshotter] is the plug. The packages below implement it: btrfs and snapper, both tested on real file systems. They
+// [Snapshotter] is the plug, and [Deployer] makes of it what a rollout needs for the backups that a policy asks for. The packages below implement it: btrfs and snapper, both tested on real file systems. They
 // reach the device by a transport (package transport), so that one program serves a whole fleet.
 //
 // A snapshot is no backup: it lies on the same disk, and holds what its file system holds and nothing of others. It takes back

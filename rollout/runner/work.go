@@ -165,7 +165,7 @@ func decisions(ctx context.Context, a policy.Approver, q policy.Request) ([]poli
 // check refuses a plan that needs an ability which the deployer of some device lacks.
 func (r *Runner) check(p *rollout.Plan) error {
 	for i, d := range p.Devices {
-		if err := r.able(p, p.RingOf(i), inventory.Ref{Tenant: p.TenantOf(i), Device: d}); err != nil {
+		if err := r.able(p, p.RingOf(i), inventory.Ref{Tenant: p.TenantOf(i), Device: d}, p.Contents[p.Content[i]]); err != nil {
 			return err
 		}
 	}
@@ -173,9 +173,9 @@ func (r *Runner) check(p *rollout.Plan) error {
 }
 
 // able refuses a device whose deployer lacks an ability that ring number ring of the plan needs.
-func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref) error {
+func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Content) error {
 	scanner, _ := r.cfg.Devices.(inventory.Scanner)
-	probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[ring].Name, Tenant: d.Tenant, Device: d.Device}
+	probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[ring].Name, Tenant: d.Tenant, Device: d.Device, Content: c}
 	lacks := func(ability string) error {
 		return fmt.Errorf("runner: %s: device %s: its deployer is no %s, which the plan needs: %w", p.Key, d.Device, ability, patch.ErrPermanent)
 	}
