@@ -106,7 +106,8 @@ func errorsOf(stderr []byte) []byte {
 	ours := false
 	for line := range bytes.Lines(stderr) {
 		switch {
-		case len(line) > 2 && bytes.Contains([]byte("EWN"), line[:1]) && line[1] == ':', bytes.HasPrefix(line, []byte("dpkg")):
+		case len(line) > 2 && bytes.Contains([]byte("EWN"), line[:1]) && line[1] == ':', bytes.HasPrefix(line, []byte("dpkg")),
+			bytes.HasPrefix(line, []byte("*** ")) && bytes.Contains(line, []byte("] ? dpkg: ")): // a question that nobody has answered has no end of line
 			ours = true
 		case line[0] != ' ':
 			ours = false

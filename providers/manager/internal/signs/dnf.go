@@ -30,6 +30,7 @@ func DNF() []Sign {
 		{Words: "Downloading successful, but checksum", Class: patch.ErrUntrusted},
 		{Words: "Inconsistent server data", Class: patch.ErrUntrusted},
 		{Words: "Parsing repomd.xml failed", Class: patch.ErrUntrusted},
+		{Words: " is a duplicate with ", Class: patch.ErrCorrupt},
 		{Words: "All matches were filtered out by exclude filtering", Class: patch.ErrNeedsUser},
 		{Words: "Status code: 404"},
 		{Words: "Curl error"},
