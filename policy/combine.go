@@ -107,6 +107,7 @@ func settings() []setting {
 		{path: "strata"},
 		{path: "joiners", order: func(l *Layer) int64 { return -int64(l.Policy.Joiners) }},
 		{path: "need"},
+		{path: "priority"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit
 				return math.MinInt64

@@ -112,6 +112,7 @@ func fleet() Policy {
 		Strata:    []string{"device.os", "site"},
 		Joiners:   JoinersAdmitted,
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
+		Priority:  10,
 		MaxActive: 500,
 		Backup:    Backup{Need: BackupRequired, MaxAge: day},
 		Budgets:   []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250}},

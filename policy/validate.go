@@ -40,6 +40,10 @@ func (p *Policy) faults() []*FieldError {
 	c.strata(p)
 	c.enum("joiners", p.Joiners)
 	c.count("maxActive", p.MaxActive)
+	const maxPriority = 1000
+	if p.Priority < 0 || p.Priority > maxPriority {
+		c.fault("priority", "%d is not from 0 to %d", p.Priority, maxPriority)
+	}
 	c.budgets(p.Budgets)
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)

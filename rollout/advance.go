@@ -345,15 +345,21 @@ func (m *Machine) Next() (time.Time, bool) {
 	for len(m.lost) > 0 && !m.wantsLost(m.lost[0]) {
 		m.lost = m.lost[1:]
 	}
+	// turn names the next instant at which h opens or closes: who has had no turn when it closes waits for the next opening.
+	turn := func(h *hours) {
+		if h.open(m.now) {
+			sooner(h.closes(m.now))
+		} else if h.from != math.MaxInt64 {
+			sooner(h.from)
+		}
+	}
 	for r := range m.rings {
 		ring := &m.rings[r]
 		if ring.state == ringSoaking {
 			sooner(ring.soak)
 		}
 		for i := ring.groups[0]; i < ring.groups[1] && len(m.lost) > 0 && m.stage == StageActive; i++ {
-			if h := &m.groups[i].restarts; !h.open(m.now) && h.from != math.MaxInt64 {
-				sooner(h.from)
-			}
+			turn(&m.groups[i].restarts)
 		}
 		if m.stage != StageActive || !ring.state.opened() {
 			continue
@@ -371,17 +377,14 @@ func (m *Machine) Next() (time.Time, bool) {
 		}
 		for i := ring.groups[0]; i < ring.groups[1]; i++ {
 			g := &m.groups[i]
-			if h := &g.ahead; m.loads(g) && m.anyFresh(g) && !g.open(m.now) && !h.open(m.now) && h.from != math.MaxInt64 {
-				sooner(h.from)
+			if m.loads(g) && m.anyFresh(g) && !g.open(m.now) {
+				turn(&g.ahead)
 			}
-			if m.loads(g) && m.anyFresh(g) && g.open(m.now) {
-				sooner(g.closes(m.now)) // who has had no turn by then downloads
+			if m.anyWaiting(g) {
+				turn(&g.hours)
 			}
-			if m.anyWaiting(g) && !g.open(m.now) && g.from != math.MaxInt64 {
-				sooner(g.from)
-			}
-			if h := &g.unbound; m.anyExcused(g) && !h.open(m.now) && h.from != math.MaxInt64 {
-				sooner(h.from)
+			if m.anyExcused(g) {
+				turn(&g.unbound)
 			}
 		}
 	}

@@ -10,7 +10,8 @@ import (
 
 // An Agenda arbitrates between the rollouts of one tenant and the tenants below it: a machine says what it wants, the agenda grants. It sees to it
 // that at any time a device is worked on by one rollout only, that no more devices than Limit are worked on in all, and that no
-// more are disrupted in a failure domain than the budgets of the policies allow ([policy.Budget]).
+// more are disrupted in a failure domain than the budgets of the policies allow ([policy.Budget]). Which of several rollouts gets a
+// device that is free again is told by the priorities of their policies.
 //
 // It has no journal of its own: after a restart it is made anew from the unfinished machines, by [Agenda.Add], so the two
 // can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
@@ -26,6 +27,7 @@ type Agenda struct {
 
 	holder map[inventory.Ref]Key
 	ledger ledger
+	claims claims
 	kept   map[Key]bool // rollouts of which the last Grant kept something back
 }
 
@@ -44,6 +46,7 @@ func (a *Agenda) Add(m *Machine) {
 func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	a.ledger.remove(k)
+	a.claims.drop(k)
 	delete(a.kept, k)
 }
 
@@ -53,6 +56,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
 	}
+	a.claims.drop(m.plan.Key)
 	room := 0
 	if a.Limit > 0 {
 		if room = a.Limit - len(a.holder); room <= 0 {
@@ -63,6 +67,11 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	budgets := a.ledger.page(m.plan)
 	granted := m.wanted(now, room, func(d int32) bool {
 		if _, taken := a.holder[m.ref(d)]; taken {
+			a.claims.put(m, d, now)
+			return false
+		}
+		if _, first := a.claims.before(m, d, now); first {
+			a.keep(m)
 			return false
 		}
 		if budgets != nil {
@@ -72,10 +81,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		}
 		_, held := a.held(m, d, now)
 		if held {
-			if a.kept == nil {
-				a.kept = make(map[Key]bool)
-			}
-			a.kept[m.plan.Key] = true
+			a.keep(m)
 		} else if budgets != nil {
 			a.ledger.mark(budgets, d)
 		}
@@ -85,6 +91,14 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		a.holder[m.ref(d)] = m.plan.Key
 	}
 	return granted
+}
+
+// keep remembers that something of m was kept back.
+func (a *Agenda) keep(m *Machine) {
+	if a.kept == nil {
+		a.kept = make(map[Key]bool)
+	}
+	a.kept[m.plan.Key] = true
 }
 
 // Note takes in what a machine decided: devices that it has let go of are free again, and those that are well leave
@@ -144,7 +158,7 @@ func (a *Agenda) held(m *Machine, d int32, now time.Time) (policy.Reason, bool) 
 	return a.Hold(m.plan.TenantOf(int(d)), m.plan.Devices[d], &m.plan.Contents[m.plan.Content[d]], now)
 }
 
-// KeptBack says whether the last Grant for a rollout kept something back because of Hold. No signal tells when that ends: the
+// KeptBack says whether the last Grant for a rollout kept something back because of Hold or of another's priority. No signal tells when that ends: the
 // host asks again after a while.
 func (a *Agenda) KeptBack(k Key) bool { return a.kept[k] }
 

@@ -185,6 +185,8 @@ func english(code string) (string, bool) {
 		return "rollout {rollout} is working on it", true
 	case "wait-hold":
 		return "{why}", true
+	case "wait-priority":
+		return "rollout {rollout} comes first: its priority is {priority}, and {own} here", true
 	case "wait-turn":
 		return "its turn has come", true
 	case "sum-installs":

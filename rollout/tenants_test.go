@@ -152,6 +152,35 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			_, held = s.agenda.ExplainHold(s.bonn, s.bonn.plan.Devices[0], s.now)
 			require.False(t, held)
 		},
+		"Agenda.ExplainClaim": func(t *testing.T) {
+			s := newSisters(t, 0)
+			s.takes(t, s.berlin)
+			in := input(3, policy.Ring{Name: "all", Rest: true})
+			in.Key, in.Policy.Priority = Key{"acme/berlin", "q2"}, 10
+			p, err := NewPlan(in)
+			require.NoError(t, err)
+			urgent, err := NewMachine(p)
+			require.NoError(t, err)
+			_, err = urgent.Step(Begin{in.At})
+			require.NoError(t, err)
+			require.Empty(t, s.takes(t, urgent), "its devices are taken, and it claims them")
+			_, first := s.agenda.ExplainClaim(s.berlin, s.berlin.plan.Devices[0], s.now)
+			require.False(t, first, "what runs goes on")
+			_, first = s.agenda.ExplainClaim(s.bonn, s.bonn.plan.Devices[0], s.now)
+			require.False(t, first)
+			require.Len(t, s.takes(t, s.bonn), 3)
+			again := in
+			again.Key.ID, again.Policy.Priority = "q3", 0
+			p, err = NewPlan(again)
+			require.NoError(t, err)
+			later, err := NewMachine(p)
+			require.NoError(t, err)
+			_, err = later.Step(Begin{in.At})
+			require.NoError(t, err)
+			why, first := s.agenda.ExplainClaim(later, later.plan.Devices[0], s.now)
+			require.True(t, first)
+			require.Equal(t, "rollout acme/berlin:q2 comes first: its priority is 10, and 0 here", why.String())
+		},
 	}, "Agenda.")
 }
 

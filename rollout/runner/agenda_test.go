@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -366,6 +367,50 @@ func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
 				require.NoError(t, r.Command(t.Context(), key("q1"), release))
 				s := ends(t, r, key("q2"))
 				require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: 1}, outcomes(s))
+			})
+		})
+	}
+}
+
+// A device that three rollouts want is worked on by the one that began. Of the two that wait, the one with the higher priority is next,
+// whenever it has asked; but not while its window is closed.
+func TestTheHighestPriorityIsNext(t *testing.T) {
+	for name, open := range map[string]bool{"open": true, "closed": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := new(memjournal.Journal)
+				f := fleet(nil, 1, "openssl", "curl", "bash")
+				f.Behave = behave(memory.Behaviour{Latency: 3 * time.Hour})
+				r := start(t, config(f, j))
+				begin(t, r, key("q0"), only("bash", all()))
+				pass(time.Minute)
+				begin(t, r, key("q1"), only("curl", all()))
+				pass(time.Minute)
+				urgent := only("openssl", all())
+				urgent.Priority = 10
+				if now := time.Now().UTC(); !open { // its window is over before the device is free
+					clock := policy.Clock(now.Hour()*60 + now.Minute())
+					urgent.Windows = []policy.Window{{Start: clock, End: (clock + 60) % (24 * 60), Zone: "UTC"}}
+				}
+				begin(t, r, key("q2"), urgent)
+				pass(10 * time.Minute)
+				x, err := r.Explain(t.Context(), key("q2"), dev(0))
+				require.NoError(t, err)
+				require.Equal(t, "rollout acme:q0 is working on it", x.Reasons[0].String())
+				x, err = r.Explain(t.Context(), key("q1"), dev(0))
+				require.NoError(t, err)
+				require.Contains(t, fmt.Sprint(x.Reasons), "rollout acme:q2 comes first: its priority is 10, and 0 here")
+
+				first, second := key("q2"), key("q1")
+				if !open {
+					first, second = second, first
+				}
+				ends(t, r, first)
+				s, _, err := r.Status(t.Context(), second)
+				require.NoError(t, err)
+				require.Equal(t, rollout.StageActive, s.Stage)
+				ends(t, r, second)
+				begun(t, f)
 			})
 		})
 	}

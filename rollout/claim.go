@@ -1,0 +1,76 @@
+package rollout
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/patchflow/patchflow/inventory"
+)
+
+// A claim says which rollout comes first on a device that another one works on. It lasts as long as the window in which it was made: a
+// rollout that may not begin there any more keeps nobody waiting.
+type claim struct {
+	by       Key
+	priority int
+	until    int64 // 0 for no end
+}
+
+// claims are those of an agenda: by device, and the devices by rollout.
+type claims struct {
+	on map[inventory.Ref]claim
+	of map[Key][]inventory.Ref
+}
+
+// drop ends all claims of a rollout.
+func (c *claims) drop(k Key) {
+	for _, d := range c.of[k] {
+		if c.on[d].by == k {
+			delete(c.on, d)
+		}
+	}
+	delete(c.of, k)
+}
+
+// put remembers that device d of m is wanted and taken, unless a rollout that comes before m wants it too. Rollouts without a priority
+// claim nothing: among equals the one that asks first is first.
+func (c *claims) put(m *Machine, d int32, now time.Time) {
+	priority := m.plan.Policy.Priority
+	ref := m.ref(d)
+	if old, ok := c.on[ref]; priority <= 0 || ok && old.holds(now) && old.priority >= priority {
+		return
+	}
+	if c.on == nil {
+		c.on, c.of = make(map[inventory.Ref]claim), make(map[Key][]inventory.Ref)
+	}
+	k := m.plan.Key
+	x := claim{by: k, priority: priority}
+	if m.dev[d].op == OpInstall {
+		x.until = m.hoursOf(d, m.groupOf(d)).to
+	}
+	c.on[ref] = x
+	c.of[k] = append(c.of[k], ref)
+}
+
+func (c claim) holds(now time.Time) bool { return c.until == 0 || nanos(now) < c.until }
+
+// before returns the claim that comes before m on device d now, if one does. What has begun goes on: only an installation waits.
+func (c *claims) before(m *Machine, d int32, now time.Time) (claim, bool) {
+	if len(c.on) == 0 || m.dev[d].state != waiting || m.dev[d].op != OpInstall {
+		return claim{}, false
+	}
+	x, ok := c.on[m.ref(d)]
+	return x, ok && x.by != m.plan.Key && x.priority > m.plan.Policy.Priority && x.holds(now)
+}
+
+// ExplainClaim says which rollout comes before m on device d, if one does.
+func (a *Agenda) ExplainClaim(m *Machine, d inventory.DeviceID, now time.Time) (Message, bool) {
+	i, ok := m.plan.Find(d)
+	if !ok {
+		return Message{}, false
+	}
+	x, first := a.claims.before(m, int32(i), now)
+	if !first {
+		return Message{}, false
+	}
+	return message("wait-priority", "rollout", x.by.String(), "priority", strconv.Itoa(x.priority), "own", strconv.Itoa(m.plan.Policy.Priority)), true
+}
