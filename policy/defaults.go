@@ -71,8 +71,9 @@ func (r Retry) WithDefaults() Retry {
 	}
 }
 
-// WithDefaults returns r with a timeout of 30 minutes if it has none.
+// WithDefaults returns r with a timeout of 30 minutes if it has none, and the defaults of its deferrals.
 func (r Reboot) WithDefaults() Reboot {
 	r.Timeout = cmp.Or(r.Timeout, Duration(30*time.Minute))
+	r.Deferrals = r.Deferrals.WithDefaults()
 	return r
 }

@@ -119,10 +119,11 @@ func fleet() Policy {
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
-			Windows: []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}}},
+			Windows:   []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}},
+			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day}},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true},
 		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
-			{Name: "free-memory", Worse: WorseDown, By: 2000}}},
+			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5}},
 		Deadlines: []Deadline{
 			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
 			{Name: "important", Match: Match{MinSeverity: patch.SeverityImportant}, Within: 14 * day, From: SinceFirstSeen, Reserve: 3 * day},
@@ -172,7 +173,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Health.Metrics"}
+			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

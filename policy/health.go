@@ -12,7 +12,8 @@ const MaxMetrics = 8
 // Health says by what a device is known to be well after it was patched, beyond the content being there. The zero Health asks for
 // nothing more than that.
 type Health struct {
-	Metrics []Metric `json:"metrics,omitempty" yaml:"metrics,omitempty"` // that are compared on each device with what they were before
+	Metrics  []Metric `json:"metrics,omitempty" yaml:"metrics,omitempty"`  // that are compared on each device with what they were before
+	Feedback Feedback `json:"feedback,omitzero" yaml:"feedback,omitempty"` // when what people say makes a gate fail; never unless set
 }
 
 // A Metric is a number that devices report, such as how long they take to boot or how often programs crash, and when it has become
@@ -91,6 +92,7 @@ func (m Metric) String() string {
 }
 
 func (c *checker) health(path string, h *Health) {
+	c.feedback(join(path, "feedback"), h.Feedback)
 	at := join(path, "metrics")
 	if len(h.Metrics) > MaxMetrics {
 		c.fault(at, "%d metrics, more than %d", len(h.Metrics), MaxMetrics)

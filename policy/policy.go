@@ -152,6 +152,8 @@ type Reboot struct {
 	Mode    RebootMode `json:"mode,omitempty" yaml:"mode,omitempty"`
 	Timeout Duration   `json:"timeout,omitempty" yaml:"timeout,omitempty"` // for the device to come back; 0 means 30m
 	Windows []Window   `json:"windows,omitempty" yaml:"windows,omitempty"` // when devices are restarted, freezes apart; none means as soon as a restart is due
+
+	Deferrals Deferrals `json:"deferrals,omitzero" yaml:"deferrals,omitempty"` // how often people may put a restart off; never unless set
 }
 
 // Backup says what must be kept of a device before anything is installed there, so that it can be taken back to that. A backup is a task of

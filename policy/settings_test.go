@@ -41,7 +41,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"KnownIssue.URL": "TestWhatAHoldKeepsBack", "KnownIssue.FixedIn": "TestWhatAHoldKeepsBack", "KnownIssue.Expires": "TestWhatAHoldKeepsBack",
 		"KnownIssue.FailClosed": "TestWhatAHoldKeepsBack",
 
-		"Policy.Health": "", "Health.Metrics": "rollout", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
+		"Policy.Health": "", "Health.Metrics": "rollout", "Health.Feedback": "", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
 		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
 		"Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
 		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
@@ -49,7 +49,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
 		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
-		"Download": "rollout", "Metric": "rollout",
+		"Download": "rollout", "Metric": "rollout", "Feedback": "rollout", "Deferrals": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}
 	tests := make(map[string]bool)

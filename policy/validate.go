@@ -49,6 +49,7 @@ func (p *Policy) faults() []*FieldError {
 	c.enum("reboot.mode", p.Reboot.Mode)
 	c.duration("reboot.timeout", p.Reboot.Timeout)
 	c.windows("reboot.windows", p.Reboot.Windows)
+	c.deferrals("reboot.deferrals", p.Reboot.Deferrals)
 	if len(p.Reboot.Windows) > 0 && p.Reboot.Mode == RebootNever {
 		c.fault("reboot.windows", "there are windows, but reboot.mode is never")
 	}

@@ -63,6 +63,8 @@ func (m *Machine) counts(r int) Counts {
 		Active:     ring.active,
 		Unwell:     ring.unwell,
 		Unmeasured: ring.unmeasured,
+		Fine:       ring.voices.Fine,
+		Broke:      ring.voices.Broke,
 	}
 	c.Sample = c.Succeeded + c.Bad()
 	switch ring.gate.Denominator {
@@ -108,7 +110,7 @@ func (m *Machine) judge(r int) bool {
 	c := m.counts(r)
 	failed, good := evaluate(ring.gate, c)
 	proved, lacks := m.weighed(r)
-	good = good && !proved && !lacks
+	good = good && !proved && !lacks && (!m.complained(r) || ring.promoted)
 	known := measured(ring.gate, c)
 	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
 	switch {
@@ -117,6 +119,9 @@ func (m *Machine) judge(r int) bool {
 		return true
 	case proved && !ring.promoted:
 		m.fail(r, c, byEvidence)
+		return true
+	case m.complained(r) && !ring.promoted:
+		m.fail(r, c, byFeedback)
 		return true
 	case ring.state == ringPassed:
 		return false

@@ -114,6 +114,12 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
+	case RestartAnnounced:
+		return devices(e.Devices)
+	case RestartDeferred:
+		return devices([]int32{e.Device})
+	case Voiced:
+		return devices([]int32{e.Device})
 	case Measured:
 		if e.Metric < 0 || e.Metric >= len(m.plan.Policy.Health.Metrics) || len(e.Values) != len(e.Devices) {
 			return fmt.Errorf("measured: metric %d of %d, %d devices, %d values", e.Metric, len(m.plan.Policy.Health.Metrics), len(e.Devices), len(e.Values))
@@ -248,6 +254,12 @@ func (m *Machine) apply(e Event) {
 		m.dirty = true
 	case Overdue:
 		m.applyOverdue(e)
+	case RestartAnnounced:
+		m.applyAnnounced(e)
+	case RestartDeferred:
+		m.applyDeferred(e)
+	case Voiced:
+		m.applyVoiced(e)
 	case Measured:
 		m.applyMeasured(e)
 	case Regressed:
@@ -318,6 +330,9 @@ func (m *Machine) applyIssued(e Issued) {
 		}
 		if e.Op == OpInstall {
 			first, before := dev.flags&touched == 0, m.weighBefore(d)
+			if first {
+				m.rings[dev.ring].voices.Begun++
+			}
 			dev.flags = dev.flags&^already | touched
 			m.reweigh(d, before)
 			if first {
@@ -398,6 +413,9 @@ func (m *Machine) applyAnswered(e Answered) {
 		switch {
 		case r.Phase == PhaseSucceeded && dev.op == OpReboot:
 			dev.flags &^= owes
+			if a := m.auxOf(r.Device); a != nil {
+				a.delay = delay{} // another restart is announced anew
+			}
 		case r.Fault == patch.AlreadyInstalled && dev.op == OpInstall:
 			if dev.flags&unsure == 0 {
 				dev.flags |= already

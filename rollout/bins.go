@@ -23,6 +23,7 @@ const (
 	toLapse
 	toStop
 	toSave
+	toAnnounce
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -88,6 +89,8 @@ func (m *Machine) flush() {
 			m.emit(Postponed{Op: b.op, Absent: b.absent, Fault: b.fault, Spent: b.spent, Devices: b.devices, Until: b.until, Frees: b.frees})
 		case toSettle:
 			m.emit(DeviceSettled{Outcome: b.outcome, Fault: b.fault, Owes: b.owes, Devices: b.devices})
+		case toAnnounce:
+			m.emit(RestartAnnounced{Devices: b.devices, Deadline: instant(m.now + int64(m.reboot.Deferrals.Deadline))})
 		case toTimeOut:
 			m.emit(TimedOut{b.devices})
 		case toReturn:

@@ -47,6 +47,10 @@ const (
 
 	kindMeasured  byte = 56
 	kindRegressed byte = 57
+	kindVoiced    byte = 58
+
+	kindRestartAnnounced byte = 59
+	kindRestartDeferred  byte = 60
 
 	kindWithdrawn byte = 64
 
@@ -269,6 +273,12 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return v
 	case kindAcknowledged:
 		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
+	case kindRestartAnnounced:
+		return decodeRestartAnnounced(d)
+	case kindRestartDeferred:
+		return decodeRestartDeferred(d)
+	case kindVoiced:
+		return decodeVoiced(d)
 	case kindMeasured:
 		return decodeMeasured(d)
 	case kindRegressed:

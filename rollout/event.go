@@ -88,7 +88,7 @@ type Judged struct {
 	Result GateResult
 	Counts Counts
 	By     string // who promoted the ring against or without its gate; "" if the gate itself decided
-	Reason string // with Fail: "evidence" if failures proved it, "timeout" if its time was up
+	Reason string // with Fail: "evidence" if failures proved it, "feedback" if people said so, "timeout" if its time was up
 
 	Evidence Evidence // zero if the gate weighs none
 }
@@ -237,6 +237,9 @@ type Counts struct {
 
 	Unwell     int `json:"unwell,omitempty"`     // succeeded, and worse than before: not in Succeeded
 	Unmeasured int `json:"unmeasured,omitempty"` // in Succeeded, and not known to be well, though the policy requires to know
+
+	Fine  int `json:"fine,omitempty"`  // words of people that all is well, each person's last about each device
+	Broke int `json:"broke,omitempty"` // words that the patch broke something
 }
 
 // GateResult is the result of a gate.

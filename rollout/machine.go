@@ -45,9 +45,11 @@ type Machine struct {
 
 	dev        []device
 	rings      []ring
-	groups     []group // by ring, then by slot
-	vitals     []vital // by device, then by metric; nil if the policy names none
-	firsts     []int64 // by device, with vitals: when its first installation was begun; 0 for not yet
+	groups     []group          // by ring, then by slot
+	vitals     []vital          // by device, then by metric; nil if the policy names none
+	sayings    map[voice]saying // what people say; few do
+	against    map[int32]int    // by device: how many say that it broke
+	firsts     []int64          // by device, with vitals: when its first installation was begun; 0 for not yet
 	passes     passes
 	aux        []aux
 	backups    []saved // by device; nil if the policy wants none
@@ -139,7 +141,10 @@ const (
 )
 
 // aux holds what few devices have.
-type aux struct{ ref, boot string }
+type aux struct {
+	ref, boot string
+	delay     delay
+}
 
 type ring struct {
 	state  ringState
@@ -154,6 +159,7 @@ type ring struct {
 	unwell int // devices that succeeded and are worse than before
 
 	unmeasured int // devices that succeeded and are not known to be well
+	voices     policy.Voices
 
 	asked    int // requests so far
 	request  policy.Request
@@ -460,6 +466,10 @@ func (m *Machine) decide(s Signal) error {
 		return m.joins(s.Joiners)
 	case Gathered:
 		m.gathered(s.Outcomes)
+	case Deferred:
+		return m.deferred(s)
+	case Feedback:
+		return m.feedback(s)
 	case Sampled:
 		return m.sampled(s.Samples)
 	case Reassessed:
@@ -481,6 +491,10 @@ func (m *Machine) after(s Signal) error {
 	case TakenOver:
 	case Joined:
 		return fmt.Errorf("rollout: %s: joiners: %w", m.plan.Key, ErrFinal)
+	case Deferred:
+		return fmt.Errorf("rollout: %s: deferral of %q: %w", m.plan.Key, s.By, ErrFinal)
+	case Feedback:
+		return fmt.Errorf("rollout: %s: feedback of %q: %w", m.plan.Key, s.By, ErrFinal)
 	case Commanded:
 		if !s.Command.Do.afterwards() {
 			return fmt.Errorf("rollout: %s: %s: %w", m.plan.Key, s.Command.Do, ErrFinal)

@@ -72,13 +72,13 @@ func english(code string) (string, bool) {
 	case "ring-held":
 		return "ring {ring} is held: {code}", true
 	case "gate-pass":
-		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
 	case "gate-promoted":
-		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
+		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
 	case "gate-fail":
-		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
+		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
 	case "gate-open":
-		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
+		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
 	case "issued":
 		return "{op} {devices}", true
 	case "issued-absent":
@@ -175,6 +175,16 @@ func english(code string) (string, bool) {
 		return "ring {ring}: it is not known whether {devices} devices are well", true
 	case "is-worse":
 		return "worse than before: {metric} {after} after {before}, limit {limit}", true
+	case "wait-announced":
+		return "is restarted {at}: put off {times} of {max} times, until {deadline} at the latest", true
+	case "announced":
+		return "{devices}: restart announced, to be put off until {deadline} at the latest", true
+	case "deferred":
+		return "{device}: {by} puts the restart off until {until}", true
+	case "not-deferred":
+		return "{device}: {by} may not put the restart off: {why}", true
+	case "voiced":
+		return "{device}: {by} says {word}[: {text}]", true
 	case "measured":
 		return "{devices}: {metric} measured[, {values}]", true
 	case "regressed":
@@ -288,7 +298,7 @@ func (p *Plan) Describe(e Event) []Message {
 	}
 	gate := func(code string, e Judged) Message {
 		return message(code, append([]string{"ring", ring(e.Ring), "by", e.By, "reason", e.Reason, "succeeded", strconv.Itoa(e.Counts.Succeeded),
-			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator)}, e.Evidence.params()...)...)
+			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator)}, append(e.Evidence.params(), e.Counts.voices()...)...)...)
 	}
 	switch e := e.(type) {
 	case Began:
@@ -381,6 +391,19 @@ func (p *Plan) Describe(e Event) []Message {
 		}
 		return []Message{message("pooled", "failed", strconv.Itoa(e.Outcomes.Failed), "devices", strconv.Itoa(e.Outcomes.Devices),
 			"tenants", strconv.Itoa(e.Outcomes.Tenants), "patch", string(e.Outcomes.Patch), "above", number(e.Above), "tolerate", tolerate, "ring", ring(e.Ring))}
+	case RestartAnnounced:
+		return []Message{message("announced", "devices", p.names(e.Devices), "deadline", clock(e.Deadline))}
+	case RestartDeferred:
+		if e.Refused != "" {
+			why := "it was put off often enough"
+			if e.Refused == deferredLate {
+				why = "the deadline is over"
+			}
+			return []Message{message("not-deferred", "device", p.names([]int32{e.Device}), "by", e.By, "why", why, "code", e.Refused)}
+		}
+		return []Message{message("deferred", "device", p.names([]int32{e.Device}), "by", e.By, "until", clock(e.Until))}
+	case Voiced:
+		return []Message{message("voiced", "device", p.names([]int32{e.Device}), "by", e.By, "word", e.Word.String(), "text", e.Text)}
 	case Measured:
 		return []Message{e.describe(p)}
 	case Regressed:

@@ -72,6 +72,18 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 		if len(reports) > 0 {
 			step(Reported{now, reports})
 			samples(12)
+			if s := m.Device(0); p.Policy.Reboot.Deferrals.Max > 0 && s.Outcome == Unsettled && s.Op == OpReboot && !s.Running {
+				step(Deferred{At: now, Device: 0, By: "eva"})
+			}
+			for i, by := range []string{"eva", "eva", "bob"} {
+				d, word := int32(min(i, 1)), Fine
+				if i == 0 {
+					word = Broke
+				}
+				if !p.Policy.Health.Feedback.IsZero() && m.Device(int(d)).Attempts > 0 && !m.Stage().Final() {
+					step(Feedback{At: now, Device: d, By: by, Word: word})
+				}
+			}
 			continue
 		}
 		next, ok := m.Next()
@@ -148,6 +160,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	booting := func(m policy.Metric) func(*policy.Policy) {
 		m.Name = "boot"
 		return func(p *policy.Policy) { p.Health.Metrics = []policy.Metric{m} }
+	}
+	asking := func(f policy.Feedback) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.Health.Feedback = f }
+	}
+	deferring := func(d policy.Deferrals) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.Reboot.Mode, p.Reboot.Deferrals = policy.RebootIfRequired, d }
 	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
@@ -256,6 +274,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			return owing(t)
 		}, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired }, change: func(p *policy.Policy) { p.Reboot.Timeout = 2 * hour }, want: "\n2h verify"},
 
+		"Deferrals.Max":      {answer: owing, base: deferring(policy.Deferrals{}), change: deferring(policy.Deferrals{Max: 1}), want: "restart announced"},
+		"Deferrals.Notice":   {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Notice: 2 * hour}), want: "\n2h reboot"},
+		"Deferrals.Each":     {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Each: 2 * hour}), want: "\n2h reboot"},
+		"Deferrals.Deadline": {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Deadline: 3 * hour}), want: "\n3h reboot"},
+
 		"Reboot.Windows": {answer: owing, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
 			change: func(p *policy.Policy) {
 				p.Reboot.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
@@ -272,16 +295,22 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Backup.MaxAge": {answer: backing(10 * time.Hour), base: func(p *policy.Policy) { p.Backup.Need = policy.BackupRequired },
 			change: func(p *policy.Policy) { p.Backup.MaxAge = 24 * hour }, want: ": backed up\n0h install"},
 
+		"Feedback.Count":   {base: asking(policy.Feedback{Broke: 10000}), change: asking(policy.Feedback{Count: 1}), want: "gate of ring first: fail, 0 of 5 failed (feedback)"},
+		"Feedback.Broke":   {base: asking(policy.Feedback{Broke: 10000}), change: asking(policy.Feedback{Broke: 3000}), want: "gate of ring first: fail, 0 of 5 failed (feedback)"},
+		"Feedback.Of":      {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Of: policy.OfDevices}), want: "rollout is done"},
+		"Feedback.Answers": {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Answers: 10}), want: "rollout is done"},
+
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
 	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
-		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name"}
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
-		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric."} {
+		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
+		reflect.TypeFor[policy.Deferrals](): "Deferrals."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

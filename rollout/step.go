@@ -270,11 +270,12 @@ func (m *Machine) next(d int32, op Op) {
 // restart restarts a device, or makes it wait until it may be.
 func (m *Machine) restart(d int32) {
 	h := &m.groupOf(d).restarts
-	switch {
-	case h.open(m.now):
-		m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
-	case h.from == math.MaxInt64: // nor ever again
+	switch open := h.open(m.now); {
+	case !open && h.from == math.MaxInt64: // nor ever again
 		m.settle(d, Failed, patch.NeedsUser)
+	case m.announce(d):
+	case open:
+		m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
 	default:
 		m.bins.postpone(bin{op: OpReboot, frees: true}, d, h.from)
 	}
@@ -408,7 +409,11 @@ func (m *Machine) wake(t timer) {
 		} else {
 			g.again = insert(g.again, t)
 		}
-	case dev.flags&undone == 0:
+	case dev.flags&undone != 0:
+	case dev.op == OpReboot && m.stage == StageActive && !m.mayGoOn(t.device, m.now) && m.groupOf(t.device).restarts.from == math.MaxInt64:
+		dev.flags |= picked
+		m.settle(t.device, Failed, patch.NeedsUser) // no window opens any more
+	default:
 		m.lost = insert(m.lost, t)
 	}
 }

@@ -26,8 +26,9 @@ type Auditor struct {
 	asked   []policy.Request            // by ring: the last time
 	lifted  []policy.Bypass             // by ring: what its devices need not wait for
 	tasks   int
-	gauges  []gauge    // by device, then by metric; nil before the first sample
-	gone    []patch.ID // withdrawn
+	words   map[string]map[string]rollout.Word // by device, then by person: the last
+	gauges  []gauge                            // by device, then by metric; nil before the first sample
+	gone    []patch.ID                         // withdrawn
 }
 
 type audited struct {
@@ -47,6 +48,10 @@ type audited struct {
 	waived   bool      // it needs none
 	issued   time.Time // the last task
 	unsure   bool      // an attempt may have changed it
+	touched  bool      // an installation was begun
+	restart  time.Time // not before, as was announced; zero if nothing was
+	deadline time.Time // for putting it off
+	deferred int
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -252,6 +257,12 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			return errors.New("a gate passed on nothing")
 		}
 		return a.well(&e)
+	case rollout.RestartAnnounced:
+		return a.announced(at, &e)
+	case rollout.RestartDeferred:
+		return a.deferred(at, &e)
+	case rollout.Voiced:
+		return a.voiced(&e)
 	case rollout.Measured:
 		return a.measured(&e)
 	case rollout.Regressed:
@@ -325,6 +336,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	d.running, d.op, d.issued = true, e.Op, at
 	d.seq++
 	a.tasks++
+	d.touched = d.touched || e.Op == rollout.OpInstall
 	r := a.plan.RingOf(int(i))
 	switch e.Op {
 	case rollout.OpReboot:
@@ -334,6 +346,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("restarted outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")
+		case a.plan.Policy.Reboot.Deferrals.Max > 0 && (d.restart.IsZero() || at.Before(d.restart)):
+			return errors.New("restarted without an announcement, or before its time")
 		}
 	case rollout.OpDownload:
 		if a.withdrawn(int(i)) {

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"time"
 
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -63,6 +66,9 @@ func (a *Auditor) regressed(e *rollout.Regressed) error {
 // well checks that a gate that passes by itself is about devices that are known to be well, if that is required.
 func (a *Auditor) well(e *rollout.Judged) error {
 	c, g := e.Counts, a.plan.Rings[e.Ring].Gate.WithDefaults()
+	if f := &a.plan.Policy.Health.Feedback; e.Result == rollout.Pass && e.By == "" && f.TooMany(a.voices(e.Ring)) {
+		return fmt.Errorf("a gate passed with %s complaints or more", f)
+	}
 	if e.Result == rollout.Pass && e.By == "" && (c.Succeeded-c.Unmeasured)*10000 < int(g.MinSuccess)*c.Denominator {
 		return errors.New("a gate passed, and it is not known whether the devices are well")
 	}
@@ -71,6 +77,11 @@ func (a *Auditor) well(e *rollout.Judged) error {
 
 // recount checks how many devices of a ring count as worse, and how many as not measured.
 func (a *Auditor) recount(r int, c rollout.Counts) error {
+	if a.words != nil || c.Fine+c.Broke > 0 {
+		if v := a.voices(r); v.Fine != c.Fine || v.Broke != c.Broke {
+			return fmt.Errorf("ring %s: %d fine and %d broke; a recount finds %d and %d", a.plan.Rings[r].Name, c.Fine, c.Broke, v.Fine, v.Broke)
+		}
+	}
 	metrics := a.plan.Policy.Health.Metrics
 	if len(metrics) == 0 {
 		return nil
@@ -96,5 +107,70 @@ func (a *Auditor) recount(r int, c rollout.Counts) error {
 	if c.Unwell != worse || c.Unmeasured != unknown {
 		return fmt.Errorf("ring %s: %d worse and %d not measured; a recount finds %d and %d", ring.Name, c.Unwell, c.Unmeasured, worse, unknown)
 	}
+	return nil
+}
+
+func (a *Auditor) voiced(e *rollout.Voiced) error {
+	d := string(a.plan.Devices[e.Device])
+	if a.devices[e.Device].seq == 0 {
+		return fmt.Errorf("device %s: nothing was begun there", d)
+	}
+	if a.words == nil {
+		a.words = make(map[string]map[string]rollout.Word)
+	}
+	if a.words[d] == nil {
+		a.words[d] = make(map[string]rollout.Word)
+	}
+	a.words[d][strings.ToLower(strings.TrimSpace(e.By))] = e.Word
+	return nil
+}
+
+// voices counts what people say about a ring.
+func (a *Auditor) voices(r int) policy.Voices {
+	var v policy.Voices
+	for i := range a.plan.InRing(r) {
+		if a.devices[i].touched {
+			v.Begun++
+		}
+		against := 0
+		for _, w := range a.words[string(a.plan.Devices[i])] {
+			if w == rollout.Broke {
+				against++
+			} else {
+				v.Fine++
+			}
+		}
+		if v.Broke += against; against > 0 {
+			v.Against++
+		}
+	}
+	return v
+}
+
+func (a *Auditor) announced(at time.Time, e *rollout.RestartAnnounced) error {
+	rule := a.plan.Policy.Reboot.Deferrals.WithDefaults()
+	for _, d := range e.Devices {
+		dev := &a.devices[d]
+		dev.restart, dev.deadline, dev.deferred = at.Add(rule.Notice.Std()), at.Add(rule.Deadline.Std()), 0
+		if rule.Max == 0 || !e.Deadline.Equal(dev.deadline) {
+			return fmt.Errorf("device %s: announced until %s, want %s", a.plan.Devices[d], e.Deadline, dev.deadline)
+		}
+	}
+	return nil
+}
+
+func (a *Auditor) deferred(at time.Time, e *rollout.RestartDeferred) error {
+	dev, rule := &a.devices[e.Device], a.plan.Policy.Reboot.Deferrals.WithDefaults()
+	if e.Refused != "" {
+		return nil
+	}
+	dev.deferred++
+	switch {
+	case dev.deferred > rule.Max:
+		return fmt.Errorf("put off %d times", dev.deferred)
+	case e.Until.After(dev.deadline), e.Until.After(at.Add(rule.Each.Std())), !e.Until.After(dev.restart):
+		return fmt.Errorf("put off from %s to %s, the deadline is %s", dev.restart, e.Until, dev.deadline)
+	}
+	dev.restart = e.Until
 	return nil
 }

@@ -115,8 +115,10 @@ type letter struct {
 	order  uint64
 	run    int
 	report rollout.TaskReport
-	seen   bool           // no report: the device was heard of
-	sample rollout.Sample // if it names a metric: no report either
+	seen   bool             // no report: the device was heard of
+	wish   rollout.Deferred // if somebody wishes: to put a restart off
+	voice  rollout.Feedback // if somebody speaks: what somebody says
+	sample rollout.Sample   // if it names a metric: no report either
 }
 
 func (q mail) Len() int { return len(q) }
@@ -268,6 +270,16 @@ func (d *driver) deliver() (bool, error) {
 		for _, l := range due {
 			switch {
 			case l.run != i:
+			case l.wish.By != "":
+				l.wish.At = d.now
+				if err := d.step(i, l.wish, nil); err != nil && !errors.Is(err, rollout.ErrFinal) && !errors.Is(err, rollout.ErrCommand) {
+					return true, err
+				}
+			case l.voice.By != "":
+				l.voice.At = d.now
+				if err := d.step(i, l.voice, nil); err != nil && !errors.Is(err, rollout.ErrFinal) {
+					return true, err
+				}
 			case l.sample.Metric != "":
 				samples = append(samples, l.sample)
 			case l.seen:
@@ -393,6 +405,7 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 		d.act(i, a)
 	}
 	d.samples(i, b)
+	d.wishes(i, b)
 	if d.cfg.CrashEvery > 0 && !b.Empty() && len(r.tape.entries)%d.cfg.CrashEvery == 0 {
 		return d.crash()
 	}
@@ -420,7 +433,7 @@ func (d *driver) crash() error {
 	late := d.queue
 	d.queue = nil
 	for _, l := range late {
-		if l.sample.Metric != "" || !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
+		if l.sample.Metric != "" || l.voice.By != "" || l.wish.By != "" || !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
 			d.post(l)
 		}
 	}

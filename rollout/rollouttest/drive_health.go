@@ -6,12 +6,21 @@ import (
 	"github.com/patchflow/patchflow/rollout"
 )
 
-// samples lets devices tell of the metrics of their policy: of what was before as soon as the rollout begins, and of what is after some
+// samples lets people say what they think of devices that have succeeded, if the policy asks for that, and lets devices tell of the metrics of their policy: of what was before as soon as the rollout begins, and of what is after some
 // time after they have succeeded. One of twenty says nothing before, one of twenty nothing after, and a few are worse.
 func (d *driver) samples(i int, b rollout.Batch) {
-	p := &d.runs[i].tape.plan
-	if len(p.Policy.Health.Metrics) == 0 {
-		return
+	p := d.runs[i].tape.live.Plan()
+	speak := func(dev int32) {
+		for k := range 3 {
+			at := d.now.Add(time.Duration(20+mix(d.cfg.Seed, k, "speaks")%200) * time.Minute)
+			f := rollout.Feedback{Device: dev, By: []string{"eva", "bob", "eva "}[k], Word: rollout.Fine, Text: "driven"}
+			if roll := mix(d.cfg.Seed, k, string(p.Devices[dev])+" says") % 10; roll > 4 {
+				continue
+			} else if roll == 0 {
+				f.Word = rollout.Broke
+			}
+			d.post(letter{at: at, run: i, voice: f})
+		}
 	}
 	post := func(dev int32, after bool) {
 		for k, m := range p.Policy.Health.Metrics {
@@ -48,6 +57,28 @@ func (d *driver) samples(i int, b rollout.Batch) {
 			if e.Outcome == rollout.Succeeded {
 				for _, dev := range e.Devices {
 					post(dev, true)
+					if !p.Policy.Health.Feedback.IsZero() {
+						speak(dev)
+					}
+				}
+			}
+		}
+	}
+}
+
+// wishes lets the people at a device put its restart off, two of three now and then: perhaps more often than they may.
+func (d *driver) wishes(i int, b rollout.Batch) {
+	p := d.runs[i].tape.live.Plan()
+	for _, e := range b.Events {
+		announced, ok := e.(rollout.RestartAnnounced)
+		if !ok {
+			continue
+		}
+		for _, dev := range announced.Devices {
+			for k := range 6 {
+				if roll := mix(d.cfg.Seed, k, string(p.Devices[dev])+" waits"); roll%3 > 0 {
+					at := d.now.Add(time.Duration(5+roll%200) * time.Minute * time.Duration(k+1))
+					d.post(letter{at: at, run: i, wish: rollout.Deferred{Device: dev, By: "eva"}})
 				}
 			}
 		}

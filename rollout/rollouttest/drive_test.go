@@ -121,6 +121,12 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		pol.Health.Metrics = []policy.Metric{{Name: "boot", By: pick[policy.Share](&h, 0, 500, 2000), Least: h.upTo(4), Samples: h.upTo(3), Required: h.chance(60)},
 			{Name: "free", Worse: policy.WorseDown, By: 2000, Required: h.chance(20)}}
 	}
+	if h := dice(uint64(*d) + 0xfeedbac); h.chance(20) {
+		pol.Health.Feedback = policy.Feedback{Count: pick(&h, 0, 3), Broke: pick[policy.Share](&h, 1000, 3000), Answers: h.upTo(4), Of: pick(&h, policy.OfAnswers, policy.OfDevices)}
+	}
+	if h := dice(uint64(*d) + 0xdefe7); h.chance(20) {
+		pol.Reboot.Deferrals = policy.Deferrals{Max: 1 + h.upTo(3), Notice: pick(&h, 0, hours(2)), Each: pick(&h, 0, hours(1), hours(9)), Deadline: pick(&h, 0, hours(10))}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}

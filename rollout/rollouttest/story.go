@@ -120,6 +120,10 @@ func (st *story) play(c *script.Command) error {
 		return st.escalate(c)
 	case "sample": // sample ada,bob boot 12 ago=2h: a metric of theirs; without names (-): of all
 		return st.sample(c)
+	case "defer": // defer ada by=eva for=2h: somebody there wants to put the restart off
+		return st.deferral(c)
+	case "fine", "broke": // broke ada by=eva text="no sound": what somebody says of a device
+		return st.voice(c)
 	case "gather": // gather p1 tenants=5 failing=3 devices=100 failed=20: what became of it elsewhere
 		return st.gather(c)
 	case "wait": // wait: until time matters next; wait 2h: as long as that, ticking whenever time matters

@@ -80,3 +80,87 @@ func (st *story) sample(c *script.Command) error {
 	}
 	return st.step(r, signal)
 }
+
+// feedback reads "3 20% devices answers 5": a count, a share, what that is of, and how many answers it takes, of which any may be missing.
+func (s *scene) feedback(value string) error {
+	f := &s.policy.Health.Feedback
+	for words := strings.Fields(value); len(words) > 0; words = words[1:] {
+		var err error
+		switch word := words[0]; {
+		case strings.HasSuffix(word, "%"):
+			err = text(&f.Broke, word)
+		case word == "answers" && len(words) > 1:
+			words = words[1:]
+			err = number(&f.Answers, words[0])
+		case word == "devices":
+			f.Of = policy.OfDevices
+		default:
+			err = number(&f.Count, word)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voice brings what somebody says of a device.
+func (st *story) voice(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	ds, err := r.find([]string{arg(c, 0)})
+	if err != nil {
+		return err
+	}
+	s := rollout.Feedback{At: st.now, Device: ds[0]}
+	if err := s.Word.UnmarshalText([]byte(c.Name)); err != nil {
+		return err
+	}
+	s.By, _ = c.Option("by")
+	s.Text, _ = c.Option("text")
+	return st.step(r, s)
+}
+
+// deferrals reads "2 notice 1h each 4h deadline 3d", of which all but the number may be missing.
+func (s *scene) deferrals(value string) error {
+	d := &s.policy.Reboot.Deferrals
+	words := strings.Fields(value)
+	to := map[string]*policy.Duration{"notice": &d.Notice, "each": &d.Each, "deadline": &d.Deadline}
+	for i := 1; i+1 < len(words); i += 2 {
+		field, ok := to[words[i]]
+		if !ok {
+			return fmt.Errorf("deferrals %q: unexpected %q", value, words[i])
+		}
+		if err := text(field, words[i+1]); err != nil {
+			return err
+		}
+	}
+	if len(words)%2 == 0 {
+		return fmt.Errorf("deferrals %q: want a number, and names with values", value)
+	}
+	return number(&d.Max, words[0])
+}
+
+// deferral brings the wish to put a restart off.
+func (st *story) deferral(c *script.Command) error {
+	r, err := st.run(c)
+	if err != nil {
+		return err
+	}
+	ds, err := r.find([]string{arg(c, 0)})
+	if err != nil {
+		return err
+	}
+	s := rollout.Deferred{At: st.now, Device: ds[0]}
+	s.By, _ = c.Option("by")
+	if long, ok := c.Option("for"); ok {
+		d, err := duration(long)
+		if err != nil {
+			return err
+		}
+		s.Until = st.now.Add(d)
+	}
+	return st.step(r, s)
+}

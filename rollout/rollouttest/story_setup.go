@@ -49,6 +49,8 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     strata=site,role joiners=admit
 		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
+		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
+		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
@@ -115,6 +117,10 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Joiners, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
+	case "deferrals":
+		return s.deferrals(value)
+	case "feedback":
+		return s.feedback(value)
 	case "metric":
 		return s.metric(value)
 	case "budget":

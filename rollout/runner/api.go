@@ -491,6 +491,48 @@ func (r *Runner) Sample(ctx context.Context, t inventory.Tenant, d inventory.Dev
 	return nil
 }
 
+// Feedback brings what a person says about a device of a rollout, and returns when it is written down. What f says of the time and the
+// device is not looked at. What cannot count is an error, one that wraps [rollout.ErrFinal] if the rollout is over. The caller has made
+// sure who the person is.
+func (r *Runner) Feedback(ctx context.Context, k rollout.Key, d inventory.DeviceID, f rollout.Feedback) error {
+	i, err := r.number(ctx, k, d)
+	if err != nil {
+		return err
+	}
+	f.Device = i
+	return r.tell(ctx, k, func(at int64) rollout.Signal {
+		f.At = unix(at)
+		return f
+	})
+}
+
+// Defer brings the wish of a person at a device to put its restart off, and returns what the device waits for then: when it is restarted,
+// and how often that was put off. It is put off until then, or as long as the policy lets it with zero. It is an error that wraps
+// [rollout.ErrCommand] if no restart of the device is announced.
+func (r *Runner) Defer(ctx context.Context, k rollout.Key, d inventory.DeviceID, by string, until time.Time) (rollout.Explanation, error) {
+	i, err := r.number(ctx, k, d)
+	if err != nil {
+		return rollout.Explanation{}, err
+	}
+	err = r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Deferred{At: unix(at), Device: i, By: by, Until: until} })
+	if err != nil {
+		return rollout.Explanation{}, err
+	}
+	return r.Explain(ctx, k, d)
+}
+
+// number returns the number of a device in the plan of a rollout.
+func (r *Runner) number(ctx context.Context, k rollout.Key, d inventory.DeviceID) (int32, error) {
+	i, known := 0, false
+	if err := r.view(ctx, k, func(m *rollout.Machine) { i, known = m.Plan().Find(d) }); err != nil {
+		return 0, err
+	}
+	if !known {
+		return 0, fmt.Errorf("runner: %s: device %s is not in the plan: %w", k, d, rollout.ErrNotFound)
+	}
+	return int32(i), nil
+}
+
 // Escalate brings what [policy.Reassess] has found to the rollouts of the devices that it is about, and returns when it is
 // written down there. Rollouts that it says nothing new to are left alone, so a second call does no harm.
 func (r *Runner) Escalate(ctx context.Context, found []policy.Escalation) error {

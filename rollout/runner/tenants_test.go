@@ -235,6 +235,21 @@ func TestTenantsAreKeptApart(t *testing.T) {
 			w.untouched()
 			require.Greater(t, w.written(), n)
 		}),
+		"Runner.Feedback": each(free, func(t *testing.T, w *two) {
+			n := w.written()
+			require.NoError(t, w.r.Feedback(t.Context(), w.mine, dev(0), rollout.Feedback{By: "eva", Word: rollout.Broke}))
+			w.untouched()
+			require.Greater(t, w.written(), n)
+			err := w.r.Feedback(t.Context(), rollout.Key{Tenant: "nobody", ID: "q1"}, dev(0), rollout.Feedback{By: "eva", Word: rollout.Broke})
+			require.ErrorIs(t, err, rollout.ErrNotFound)
+		}),
+		"Runner.Defer": each(free, func(t *testing.T, w *two) {
+			_, err := w.r.Defer(t.Context(), w.mine, dev(0), "eva", time.Time{})
+			require.ErrorContains(t, err, "no restart of device")
+			_, err = w.r.Defer(t.Context(), rollout.Key{Tenant: "nobody", ID: "q1"}, dev(0), "eva", time.Time{})
+			require.ErrorIs(t, err, rollout.ErrNotFound)
+			w.untouched()
+		}),
 		"Runner.Escalate": each(free, func(t *testing.T, w *two) {
 			w.settle()
 			m, _ := history(t, w.j, w.mine)
