@@ -2,30 +2,36 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/patchflow/patchflow/inventory"
 )
 
-// A Budget bounds how many devices of one failure domain are disrupted at once: those of a site, of a cluster, of a pair that must
-// never be down together. A failure domain is the devices of one tenant that Devices picks and that have the same values of all
+// A Budget bounds how many devices of one failure domain are disrupted at once, or begun in a while: those of a site, of a cluster, of
+// a pair that must never be down together. A failure domain is the devices of one tenant that Devices picks and that have the same values of all
 // labels in Per. A device that lacks one of these labels belongs to no domain, and the budget says nothing about it.
 //
 // A device is disrupted from when work on it begins until it is verified to be well. One that failed stays disrupted until a person
 // acknowledges it. All rollouts of the tenant that have a budget over the same Devices and Per count together, each against its own
-// limit.
+// limit; so do the devices that those under way have begun, where their rates have the same span.
 type Budget struct {
 	Name    string             `json:"name" yaml:"name"`
 	Devices inventory.Selector `json:"devices,omitzero" yaml:"devices,omitempty"` // that it is about; none means all
 	Per     []string           `json:"per,omitempty" yaml:"per,omitempty"`        // labels that tell the domains apart; none means one domain for each tenant
 	Count   int                `json:"count,omitempty" yaml:"count,omitempty"`    // at most so many at once; 0 means that only Share counts
 	Share   Share              `json:"share,omitempty" yaml:"share,omitempty"`    // at most this part of the domain, see [Budget.Limit]; 0 means that only Count counts
+	Rate    Rate               `json:"rate,omitzero" yaml:"rate,omitempty"`       // at most so many of the domain begun in a while; none unless set
 }
 
 // Limit returns how many devices may be disrupted at once in a domain of so many devices: the lesser of Count and Share of them.
-// A share is rounded down, but never below one device: a smaller domain could never be patched at all.
+// A share is rounded down, but never below one device: a smaller domain could never be patched at all. With neither there is no limit,
+// which is the greatest int32.
 func (b *Budget) Limit(devices int) int {
-	if b.Share == 0 {
+	switch {
+	case b.Share == 0 && b.Count == 0:
+		return math.MaxInt32
+	case b.Share == 0:
 		return b.Count
 	}
 	limit := max(int(int64(devices)*int64(b.Share)/int64(whole)), 1)
@@ -51,7 +57,7 @@ func (b *Budget) Domain(d *inventory.Device) ([]string, bool) {
 	return values, true
 }
 
-// String returns what b allows, on one line: `at most 2 or 10% of each site`.
+// String returns what b allows, on one line: `at most 2 or 10%, and 20 in 1h of each site`.
 func (b Budget) String() string {
 	var most []string
 	if b.Count > 0 {
@@ -60,7 +66,14 @@ func (b Budget) String() string {
 	if b.Share > 0 {
 		most = append(most, b.Share.String())
 	}
-	s := "at most " + strings.Join(most, " or ") + " of "
+	var parts []string
+	if len(most) > 0 {
+		parts = append(parts, "at most "+strings.Join(most, " or "))
+	}
+	if !b.Rate.IsZero() {
+		parts = append(parts, b.Rate.String())
+	}
+	s := strings.Join(parts, ", and ") + " of "
 	if len(b.Per) > 0 {
 		s += "each " + strings.Join(b.Per, " and ")
 	} else {
@@ -90,8 +103,9 @@ func (c *checker) budgets(budgets []Budget) {
 		}
 		c.count(join(at, "count"), b.Count)
 		c.share(join(at, "share"), b.Share)
-		if b.Count == 0 && b.Share == 0 {
-			c.fault(at, "neither count nor share says how many devices may be disrupted at once")
+		c.rate(join(at, "rate"), b.Rate)
+		if b.Count == 0 && b.Share == 0 && b.Rate.IsZero() {
+			c.fault(at, "neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun")
 		}
 	}
 }

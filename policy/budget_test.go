@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,7 @@ func TestLimitOfABudget(t *testing.T) {
 		want    int
 	}{
 		{Budget{Count: 2}, 1, 2},
+		{Budget{Rate: Rate{Count: 1, Every: 1}}, 7, math.MaxInt32},
 		{Budget{Count: 2}, 1000, 2},
 		{Budget{Share: 1000}, 100, 10},
 		{Budget{Share: 1000}, 109, 10}, // rounded down
@@ -58,9 +60,11 @@ func TestValidateNamesTheFieldOfABudget(t *testing.T) {
 	}{
 		{[]Budget{{Count: 1}}, "budgets[0].name: missing"},
 		{[]Budget{{Name: "a", Count: 1}, {Name: "a", Count: 1}}, `budgets[1].name: "a" is the name of budgets[0] already`},
-		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once"},
+		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun"},
 		{[]Budget{{Name: "a", Count: -1}}, "budgets[0].count: -1 is negative"},
 		{[]Budget{{Name: "a", Share: 10001}}, "budgets[0].share: 100.01% is more than 100%"},
+		{[]Budget{{Name: "a", Rate: Rate{Count: 1}}}, "budgets[0].rate.every: missing"},
+		{[]Budget{{Name: "a", Rate: Rate{Every: 1}}}, "budgets[0].rate.count: missing"},
 		{[]Budget{{Name: "a", Count: 1, Per: []string{"site", ""}}}, "budgets[0].per[1]: missing"},
 		{[]Budget{{Name: "a", Count: 1, Per: []string{"site", "site"}}}, `budgets[0].per[1]: "site" is named already, by budgets[0].per[0]`},
 	} {

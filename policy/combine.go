@@ -83,7 +83,7 @@ type setting struct {
 
 // settings lists all of them, in the order of [Policy]. What "tighter" means is said here and nowhere else:
 //
-//   - Fewer devices at once, fewer attempts and fewer answers that spend none.
+//   - Fewer devices at once or in a while, fewer attempts and fewer answers that spend none.
 //   - Longer until an unreachable device is left out of account.
 //   - More of an opening that must be left.
 //   - Fewer restarts.
@@ -114,6 +114,7 @@ func settings() []setting {
 			}
 			return -int64(l.Policy.MaxActive)
 		}},
+		{path: "rate", order: func(l *Layer) int64 { return l.Policy.Rate.tightness() }},
 		{path: "budgets", adds: true},
 		{path: "retry.attempts", order: func(l *Layer) int64 { return -int64(l.Policy.Retry.WithDefaults().Attempts) }},
 		{path: "retry.backoff"},

@@ -33,7 +33,7 @@ func TestEveryFieldHasAnEntryInTheTableOfSettings(t *testing.T) {
 		known[s.path] = true
 		require.True(t, (&Layer{}).field(s.path).IsValid(), s.path)
 	}
-	whole := []reflect.Type{reflect.TypeFor[Need](), reflect.TypeFor[Feedback](), reflect.TypeFor[Deferrals]()}
+	whole := []reflect.Type{reflect.TypeFor[Need](), reflect.TypeFor[Feedback](), reflect.TypeFor[Deferrals](), reflect.TypeFor[Rate]()}
 	n := 1 // combine
 	var visit func(typ reflect.Type, path string)
 	visit = func(typ reflect.Type, path string) {
@@ -61,6 +61,7 @@ func TestWhatTighterMeans(t *testing.T) {
 		"fit.work":              {{}, {Policy: Policy{Fit: Fit{Work: hour}}}},
 		"fit.reboot":            {{}, {Policy: Policy{Fit: Fit{Reboot: hour}}}},
 		"maxActive":             {{}, {Policy: Policy{MaxActive: 1000}}},
+		"rate":                  {{}, {Policy: Policy{Rate: Rate{Count: 1000, Every: 1}}}},
 		"retry.attempts":        {{}, {Policy: Policy{Retry: Retry{Attempts: 2}}}},
 		"retry.busyLimit":       {{}, {Policy: Policy{Retry: Retry{BusyLimit: 11}}}},
 		"retry.grace":           {{}, {Policy: Policy{Retry: Retry{Grace: 25 * hour}}}},

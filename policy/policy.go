@@ -22,7 +22,8 @@ type Policy struct {
 	Joiners   Joiners  `json:"joiners,omitempty" yaml:"joiners,omitempty"`     // what becomes of devices that turn up while a rollout is under way
 	Priority  int      `json:"priority,omitempty" yaml:"priority,omitempty"`   // among the rollouts of a tenant: on a device that several want, the highest is next; 0 to 1000, and 0 waits for its turn
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
-	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once
+	Rate      Rate     `json:"rate,omitzero" yaml:"rate,omitempty"`            // how many devices are begun in a while, in all rings together
+	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once, or begun in a while
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Backup    Backup   `json:"backup,omitzero" yaml:"backup,omitempty"` // what must be kept of a device before anything is installed there
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`

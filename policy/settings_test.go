@@ -43,7 +43,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 
 		"Policy.Health": "", "Health.Metrics": "rollout", "Health.Feedback": "", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
 		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
-		"Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
+		"Budget.Rate": "", "Policy.Rate": "", "Rate.Count": "rollout", "Rate.Every": "rollout", "Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
 		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.

@@ -44,6 +44,7 @@ func (p *Policy) faults() []*FieldError {
 	if p.Priority < 0 || p.Priority > maxPriority {
 		c.fault("priority", "%d is not from 0 to %d", p.Priority, maxPriority)
 	}
+	c.rate("rate", p.Rate)
 	c.budgets(p.Budgets)
 	c.retry("retry", p.Retry)
 	c.enum("reboot.mode", p.Reboot.Mode)

@@ -380,6 +380,9 @@ func (m *Machine) Next() (time.Time, bool) {
 		if ring.rampStuck(m.counts(r)) {
 			continue // no window lets anything begin, whatever else holds the ring
 		}
+		if at, full := m.refill(m.now); full && m.beginsAny(ring, m.now) {
+			sooner(at)
+		}
 		for i := ring.groups[0]; i < ring.groups[1]; i++ {
 			g := &m.groups[i]
 			if m.loads(g) && m.anyFresh(g) && !g.open(m.now) {

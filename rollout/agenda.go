@@ -10,8 +10,8 @@ import (
 
 // An Agenda arbitrates between the rollouts of one tenant and the tenants below it: a machine says what it wants, the agenda grants. It sees to it
 // that at any time a device is worked on by one rollout only, that no more devices than Limit are worked on in all, and that no
-// more are disrupted in a failure domain than the budgets of the policies allow ([policy.Budget]). Which of several rollouts gets a
-// device that is free again is told by the priorities of their policies.
+// more are disrupted in a failure domain, or begun there in a while, than the budgets of the policies allow ([policy.Budget]). Which of
+// several rollouts gets a device that is free again is told by the priorities of their policies.
 //
 // It has no journal of its own: after a restart it is made anew from the unfinished machines, by [Agenda.Add], so the two
 // can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
@@ -28,7 +28,8 @@ type Agenda struct {
 	holder map[inventory.Ref]Key
 	ledger ledger
 	claims claims
-	kept   map[Key]bool // rollouts of which the last Grant kept something back
+	next   map[Key]int64 // by rollout: when what the last Grant left out because of a rate may begin
+	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
 
 // Add makes a machine known, with the devices that it is working on and those that it has disrupted.
@@ -48,6 +49,7 @@ func (a *Agenda) Remove(k Key) {
 	a.ledger.remove(k)
 	a.claims.drop(k)
 	delete(a.kept, k)
+	delete(a.next, k)
 }
 
 // Grant returns which of the devices that m wants now it may begin, and takes them for it. The host brings them to the
@@ -64,7 +66,9 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		}
 	}
 	delete(a.kept, m.plan.Key)
+	delete(a.next, m.plan.Key)
 	budgets := a.ledger.page(m.plan)
+	rate := allowance{ledger: &a.ledger, page: budgets, now: max(nanos(now), m.now)}
 	granted := m.wanted(now, room, func(d int32) bool {
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
@@ -78,17 +82,27 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 			if _, _, full := a.ledger.full(budgets, d); full {
 				return false
 			}
+			if _, _, full := rate.full(m, d); full {
+				return false
+			}
 		}
 		_, held := a.held(m, d, now)
 		if held {
 			a.keep(m)
 		} else if budgets != nil {
 			a.ledger.mark(budgets, d)
+			rate.take(m, d)
 		}
 		return !held
 	})
 	for _, d := range granted {
 		a.holder[m.ref(d)] = m.plan.Key
+	}
+	if rate.next > 0 {
+		if a.next == nil {
+			a.next = make(map[Key]int64)
+		}
+		a.next[m.plan.Key] = rate.next
 	}
 	return granted
 }
@@ -109,7 +123,9 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	if m.stage.Final() {
 		freed = a.ledger.remove(m.plan.Key)
 	} else {
-		budgets = a.ledger.page(m.plan)
+		if budgets = a.ledger.page(m.plan); budgets != nil {
+			budgets.noteRates(m, b, granted)
+		}
 	}
 	release := func(d int32) {
 		if budgets != nil && !m.disrupted(d) && a.ledger.clear(budgets, d) {

@@ -315,6 +315,9 @@ func (m *Machine) applyIssued(e Issued) {
 		case e.Op == OpDownload:
 			m.loading++
 		case dev.flags&session == 0:
+			if begins(&e) {
+				m.rates.add(m.plan, d, m.now)
+			}
 			m.rings[dev.ring].active++
 			m.active++
 		}
@@ -459,8 +462,11 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if e.Op == OpInstall && e.Fault != patch.Busy && e.Fault != patch.NoFault {
 			dev.flags |= unsure
 		}
-		if e.Op == OpInstall && e.Fault == patch.Unreachable {
-			m.unplace(d) // nothing was begun there
+		if givesBack(&e) {
+			m.unplace(d)
+			if m.plan.Policy.Backup.Need == policy.BackupNone { // else it was its backup that was begun
+				m.rates.drop(m.plan, d, dev.issued)
+			}
 		}
 		if was == OpBackup && dev.flags&touched == 0 {
 			m.unplace(d)

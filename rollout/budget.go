@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/patchflow/patchflow/inventory"
@@ -14,6 +15,7 @@ type ledger struct {
 	used  []int32          // by slot: devices that are disrupted, each once
 	by    map[entry]int32  // how many rollouts have disrupted the device
 	pages map[Key]*page
+	order []*page
 }
 
 type entry struct {
@@ -26,6 +28,11 @@ type page struct {
 	plan   *Plan
 	slots  []int32 // by domain of the plan
 	marked map[int32]struct{}
+
+	rates  rates                  // what it has begun
+	rated  map[ratedDomain]uint32 // the number of the domain in the plan
+	looked int                    // domains that rated knows
+	notes  int                    // so far
 }
 
 // page returns that of a rollout, made if there is none; nil if no budget is about any of its devices.
@@ -52,6 +59,19 @@ func (l *ledger) page(p *Plan) *page {
 		}
 		pg.slots = append(pg.slots, s)
 	}
+	if !ok {
+		l.order = append(l.order, pg)
+	}
+	pg.rates.grow(p)
+	for n := pg.looked; n < len(pg.rates.domains); n++ {
+		if s := pg.rates.domains[n]; s != nil {
+			if pg.rated == nil {
+				pg.rated = make(map[ratedDomain]uint32)
+			}
+			pg.rated[ratedDomain{pg.slots[n], s.every}] = uint32(n)
+		}
+	}
+	pg.looked = len(pg.rates.domains)
 	return pg
 }
 
@@ -64,6 +84,11 @@ func (l *ledger) add(m *Machine) {
 		for d := range m.Disrupted() {
 			l.mark(pg, d)
 		}
+		for n, s := range m.rates.domains {
+			if s != nil {
+				pg.rates.domains[n].runs = slices.Clone(s.runs)
+			}
+		}
 	}
 }
 
@@ -75,6 +100,8 @@ func (l *ledger) remove(k Key) bool {
 	}
 	had := len(pg.marked) > 0
 	maps.DeleteFunc(pg.marked, func(d int32, _ struct{}) bool { l.count(pg, d, -1); return true })
+	l.order = slices.DeleteFunc(l.order, func(o *page) bool { return o == pg })
+	had = had || pg.rated != nil
 	if delete(l.pages, k); len(l.pages) == 0 {
 		*l = ledger{} // lets the names of the domains go
 	}

@@ -92,6 +92,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if ring := &m.rings[r]; ring.state.opened() && m.climbing(ring, int32(i), 0) {
 		x.Reasons = append(x.Reasons, message("wait-ramp", "placed", strconv.Itoa(ring.placed), "places", strconv.Itoa(ring.places()), "ring", x.Ring))
 	}
+	x.rate(m, int32(i), at)
 	if len(x.Reasons) == 0 {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}
@@ -101,6 +102,12 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 // Add adds a reason that others than the rollout itself have, such as its [Agenda]: its turn has not come then.
 func (x *Explanation) Add(why Message) {
 	x.Reasons = append(slices.DeleteFunc(x.Reasons, func(m Message) bool { return m.Code == "wait-turn" }), why)
+}
+
+// AddUntil adds a reason that ends by itself at an instant.
+func (x *Explanation) AddUntil(why Message, until time.Time) {
+	x.Add(why)
+	x.soonest(until)
 }
 
 func (x *Explanation) soonest(t time.Time) {

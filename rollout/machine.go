@@ -51,6 +51,7 @@ type Machine struct {
 	against    map[int32]int    // by device: how many say that it broke
 	firsts     []int64          // by device, with vitals: when its first installation was begun; 0 for not yet
 	passes     passes
+	rates      rates
 	aux        []aux
 	backups    []saved // by device; nil if the policy wants none
 	auxFree    []int32
@@ -254,7 +255,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	for i := range p.Contents {
 		m.reboots = m.reboots || contentReboots(&p.Contents[i])
 	}
-	m.passes = passesOf(p.Contents)
+	m.passes, m.rates = passesOf(p.Contents), newRates(&p)
 	shared := make(map[slot]policy.Schedule)
 	restarts := make(map[slot]policy.Schedule)
 	for r := range p.Rings {

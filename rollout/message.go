@@ -167,6 +167,8 @@ func english(code string) (string, bool) {
 		return "{active} of {limit} devices are being worked on[ in ring {ring}]", true
 	case "wait-ramp":
 		return "{placed} of {places} places in ring {ring} are taken: there are more once devices are well", true
+	case "wait-rate":
+		return "rate {count} in {every}[ of budget {budget} at {domain}]: next at {at}", true
 	case "wait-budget":
 		return "budget {budget}: {used} of {limit} disrupted at {domain}", true
 	case "wait-held":

@@ -28,6 +28,9 @@ func (p Plan) String() string {
 	if len(p.Policy.Strata) > 0 {
 		fmt.Fprintf(&b, "  rings are alike in: %s (%s of device)\n", strings.Join(p.Policy.Strata, ", "), count(len(p.Strata), "kind"))
 	}
+	if rate := p.Policy.Rate; !rate.IsZero() {
+		fmt.Fprintf(&b, "  begun: %s\n", rate)
+	}
 	for i := range p.Policy.Budgets {
 		fmt.Fprintf(&b, "  disrupted at once: %s\n", p.Policy.Budgets[i])
 	}

@@ -182,7 +182,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		}, change: func(p *policy.Policy) { p.Strata = []string{"site"} }, want: "\n0h install dev-15 dev-3 dev-9 dev-12 dev-18\n"},
 		"Joiners":   {change: func(p *policy.Policy) { p.Joiners = policy.JoinersAdmitted }, want: "gate of ring second: pass, 16 of 16"},
 		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
-		"Windows":   {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
+		"Rate.Count": {base: func(p *policy.Policy) { p.Rate = policy.Rate{Count: 4, Every: hour} },
+			change: func(p *policy.Policy) { p.Rate.Count = 2 }, want: "at most 2 at once"},
+		"Rate.Every": {base: func(p *policy.Policy) { p.Rate = policy.Rate{Count: 4, Every: hour} },
+			change: func(p *policy.Policy) { p.Rate.Every = 3 * hour }, want: "\n3h install dev-19"},
+		"Windows": {change: func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 22 * 60, End: 23 * 60, Zone: "UTC"}} }, want: "\n13h install"},
 
 		"Download.Windows": {base: morning, change: func(p *policy.Policy) {
 			p.Download.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}
@@ -305,12 +309,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Deferrals](): "Deferrals."} {
+		reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

@@ -136,6 +136,25 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			}
 			require.Len(t, s.takes(t, s.bonn), 2)
 		},
+		"Agenda.ExplainRate": func(t *testing.T) {
+			s := newSisters(t, 0, policy.Budget{Name: "two", Rate: policy.Rate{Count: 2, Every: hour}})
+			require.Len(t, s.takes(t, s.berlin), 2)
+			_, _, full := s.agenda.ExplainRate(s.berlin, s.berlin.plan.Devices[2], s.now)
+			require.True(t, full)
+			for _, d := range s.bonn.plan.Devices {
+				_, _, full := s.agenda.ExplainRate(s.bonn, d, s.now)
+				require.False(t, full, "what is begun in berlin uses up nothing of bonn's")
+			}
+		},
+		"Agenda.Next": func(t *testing.T) {
+			s := newSisters(t, 0, policy.Budget{Name: "three", Rate: policy.Rate{Count: 2, Every: hour}})
+			require.Len(t, s.takes(t, s.berlin), 2)
+			at, waits := s.agenda.Next(s.berlin.plan.Key)
+			require.True(t, waits)
+			require.Equal(t, s.now.Add(time.Hour), at)
+			_, waits = s.agenda.Next(s.bonn.plan.Key)
+			require.False(t, waits)
+		},
 		"Agenda.KeptBack": func(t *testing.T) {
 			s := newSisters(t, 0)
 			s.agenda.Hold = heldIn("acme/berlin")

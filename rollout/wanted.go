@@ -15,7 +15,7 @@ func (m *Machine) granted(devices []int32) {
 	}
 	m.bins.reset()
 	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
-	total := 0
+	total, left := 0, m.left(m.now)
 	for _, d := range devices {
 		if d < 0 || int(d) >= len(m.dev) {
 			continue
@@ -45,6 +45,10 @@ func (m *Machine) granted(devices []int32) {
 			if m.stage != StageActive || !r.state.opened() || !h.open(m.now) {
 				continue
 			}
+			if left == 0 {
+				continue
+			}
+			left--
 			startBy = h.to
 			if m.lacksBackup(d) {
 				op = OpBackup
@@ -182,9 +186,10 @@ func (m *Machine) wantedWork(now time.Time, max int, free func(int32) bool) []in
 	at := nanos(now)
 	var wanted []int32
 	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
+	left := m.left(at)
 	take := func(d int32) bool {
-		r := m.dev[d].ring
-		if m.full(&m.rings[r], len(wanted), inRing[r]) {
+		r, installs := m.dev[d].ring, m.dev[d].op == OpInstall
+		if m.full(&m.rings[r], len(wanted), inRing[r]) || installs && left == 0 {
 			return false
 		}
 		if m.climbing(&m.rings[r], d, placing[r]) {
@@ -196,6 +201,9 @@ func (m *Machine) wantedWork(now time.Time, max int, free func(int32) bool) []in
 		inRing[r]++
 		if m.dev[d].flags&placed == 0 {
 			placing[r]++
+		}
+		if installs {
+			left--
 		}
 		wanted = append(wanted, d)
 		return max == 0 || len(wanted) < max

@@ -29,6 +29,7 @@ type Auditor struct {
 	words   map[string]map[string]rollout.Word // by device, then by person: the last
 	gauges  []gauge                            // by device, then by metric; nil before the first sample
 	gone    []patch.ID                         // withdrawn
+	rates   rates
 }
 
 type audited struct {
@@ -40,6 +41,8 @@ type audited struct {
 	taken    bool // rolled back once
 	attempts int
 	reboots  int
+	begun    time.Time // when its last installation was
+	saved    bool      // by a backup for the installation that is next
 	offline  time.Time // since when it is unreachable
 	away     time.Time // since when it was, before it was seen again
 	excused  bool      // from waiting for a window
@@ -71,6 +74,7 @@ func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
 		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)),
 		asked: make([]policy.Request, len(p.Rings)), lifted: make([]policy.Bypass, len(p.Rings))}
+	a.rates = newRates(p)
 	a.resets = make(map[clock]policy.Schedule)
 	for range p.Rings {
 		a.windows = append(a.windows, make(map[clock]policy.Schedule))
@@ -186,7 +190,13 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			return nil
 		})
 	case rollout.Postponed:
+		if e.Op == rollout.OpInstall && e.Fault == patch.Unreachable && a.plan.Policy.Backup.Need == policy.BackupNone {
+			for _, d := range e.Devices {
+				a.rates.giveBack(a.plan, d, a.devices[d].begun)
+			}
+		}
 		return a.each(e.Devices, func(d *audited) error {
+			d.saved = false
 			if e.Op == rollout.OpInstall && !e.Spent && d.op == rollout.OpInstall {
 				d.attempts--
 			}
@@ -372,8 +382,21 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		if s := a.work(int(i)); a.plan.Policy.Backup.Need == policy.BackupNone || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive {
 			return errors.New("backed up, and it is not its time")
 		}
+		if !d.saved {
+			if err := a.rates.begin(a.plan, i, at); err != nil {
+				return err
+			}
+		}
+		d.saved = true
 	case rollout.OpInstall:
 		d.attempts++
+		d.begun = at
+		if !d.saved {
+			if err := a.rates.begin(a.plan, i, at); err != nil {
+				return err
+			}
+		}
+		d.saved = false
 		switch {
 		case a.withdrawn(int(i)):
 			return errors.New("installs what is withdrawn")

@@ -30,6 +30,7 @@ type DriveConfig struct {
 
 	// Person is asked from time to time, with a number that grows, and when nothing happens by itself any more: it may give a
 	// command. Refused commands do no harm. Nil means that nobody does anything before the rollouts rest; then they are cancelled.
+	// Devices that failed under a budget are acknowledged in any case: nothing else gives their places back.
 	Person func(n int, resting bool, m *rollout.Machine) (rollout.Command, bool)
 
 	// Joiner is asked from time to time, with a number that grows: it may tell of a device that has turned up. One that is refused does no
@@ -198,6 +199,9 @@ func (d *driver) next() (time.Time, bool) {
 		if at, ok := r.tape.live.Next(); ok {
 			sooner(at)
 		}
+		if at, ok := d.agenda.Next(r.tape.plan.Key); ok {
+			sooner(at)
+		}
 	}
 	if len(d.queue) > 0 {
 		sooner(d.queue[0].at)
@@ -245,6 +249,9 @@ func (d *driver) instant() error {
 			return err
 		}
 		answered, err := d.answer()
+		if err == nil {
+			err = d.acknowledge()
+		}
 		if err != nil {
 			return err
 		}
@@ -315,9 +322,13 @@ func (d *driver) deliver() (bool, error) {
 func (d *driver) grant() (bool, error) {
 	did := false
 	for i, r := range d.runs {
+		before := disruption(d.runs)
 		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
 			did = true
 			if err := d.step(i, rollout.Granted{At: d.now, Devices: g}, g); err != nil {
+				return true, err
+			}
+			if err := d.domains(r, g, before); err != nil {
 				return true, err
 			}
 		}

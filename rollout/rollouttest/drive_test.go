@@ -142,6 +142,15 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			in.Contents[0].Passes = []string{"freeze"}
 		}
 	}
+	limits := dice(uint64(*d) + 0x6c696d697473) // so that what is drawn from d stays what it was
+	if limits.chance(20) {
+		in.Policy.Rate = policy.Rate{Count: 1 + limits.upTo(4), Every: policy.Duration(10+limits.upTo(300)) * policy.Duration(time.Minute)}
+	}
+	if limits.chance(20) {
+		in.Policy.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Count: pick(&limits, 0, 1, 3),
+			Rate: policy.Rate{Count: 1 + limits.upTo(3), Every: pick(&limits, hours(1), hours(5))}}, {Name: "all", Count: pick(&limits, 2, 7)}}
+	}
+	domains := rollout.NewDomains(in.Policy.Budgets)
 	in.Policy.Missed = pick(d, policy.MissedWaits, policy.MissedRuns, policy.MissedSkips)
 	if d.chance(20) {
 		in.Policy.Fit.Work = policy.Duration(1+d.upTo(50)) * policy.Duration(time.Minute)
@@ -168,6 +177,7 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}
+		target.Place = domains.Add(&inventory.Device{Tenant: "acme", ID: target.Device, Labels: map[string]string{"site": fmt.Sprint("s", i%3)}})
 		if d.chance(10) {
 			target.Ring = int16(d.upTo(rings))
 		}
@@ -176,6 +186,7 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		}
 		in.Targets = append(in.Targets, target)
 	}
+	domains.Fill(&in)
 	p, err := rollout.NewPlan(in)
 	require.NoError(t, err)
 	return p

@@ -323,6 +323,9 @@ func (st *story) next() (time.Time, bool) {
 		if at, ok := r.tape.live.Next(); ok && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
+		if at, ok := st.agenda.Next(r.tape.plan.Key); ok && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
 	}
 	return next, !next.IsZero()
 }

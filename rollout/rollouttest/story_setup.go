@@ -47,10 +47,10 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes backup=required backup-age=24h maxactive=10 window="..." missed=asap
 		//     strata=site,role joiners=admit
-		//     budget="oslo: site,role 2 10% of role=db": at most 2 or 10% of each site and role
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
+		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
@@ -123,6 +123,8 @@ func (s *scene) option(key, value string) error {
 		return s.feedback(value)
 	case "metric":
 		return s.metric(value)
+	case "rate":
+		return rate(&p.Rate, value)
 	case "budget":
 		return s.budget(value)
 	case "limit":
@@ -162,8 +164,14 @@ func bypass(to *policy.Bypass, value string) error {
 	return nil
 }
 
-// budget reads "oslo: site,role 2 10% of role=db": a name, the labels that tell the domains apart or - for none, a count, a share,
-// and the devices, of which the last three may be missing.
+// rate reads "20/1h".
+func rate(to *policy.Rate, value string) error {
+	n, every, _ := strings.Cut(value, "/")
+	return errors.Join(number(&to.Count, n), text(&to.Every, every))
+}
+
+// budget reads "oslo: site,role 2 10% 5/1h of role=db": a name, the labels that tell the domains apart or - for none, a count, a share,
+// a rate, and the devices, of which the last four may be missing.
 func (s *scene) budget(value string) error {
 	name, rest, _ := strings.Cut(value, ": ")
 	rest, of, _ := strings.Cut(rest, " of ")
@@ -174,6 +182,8 @@ func (s *scene) budget(value string) error {
 		case i == 0 && word != "-":
 			b.Per = strings.Split(word, ",")
 		case i == 0:
+		case strings.Contains(word, "/"):
+			err = rate(&b.Rate, word)
 		case strings.HasSuffix(word, "%"):
 			err = text(&b.Share, word)
 		default:

@@ -466,6 +466,9 @@ func (o *owner) wait(ctx context.Context, tokens int) int {
 	o.mu.Unlock()
 	o.tenant.mu.Lock()
 	waitsForOthers = waitsForOthers || o.tenant.agenda.KeptBack(o.key)
+	if at, ok := o.tenant.agenda.Next(o.key); ok && (!timed || at.Before(next)) {
+		next, timed = at, true
+	}
 	o.tenant.mu.Unlock()
 	now := o.r.clock.Now()
 	if waitsForOthers {

@@ -122,6 +122,9 @@ func (w *world) next() (int64, bool) {
 	if len(w.times) > 0 {
 		sooner(w.times[0])
 	}
+	if at, some := w.agenda.Next(w.plan.Key); some {
+		sooner(w.rounded(at.UnixNano()))
+	}
 	if w.agenda.KeptBack(w.plan.Key) {
 		sooner(w.now + int64(time.Hour)) // nothing tells when that ends
 	}
