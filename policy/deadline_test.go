@@ -252,6 +252,14 @@ func TestWhatADeferralCountsFrom(t *testing.T) {
 			Deadlines: []Deadline{{Name: "d", Match: Match{All: true}, Within: 12 * day}}}
 		require.Equal(t, released().Add(11*day.Std()), p.Judge(Case{Patch: &x, Device: &d}, now).Until)
 	})
+	t.Run("what the publisher edits later moves nothing", func(t *testing.T) {
+		p := Policy{Rules: []Rule{{Name: "wait", Match: Match{All: true}, Verdict: Defer, For: 14 * day}}}
+		edited := x
+		edited.Modified = now.Add(-time.Hour)
+		j := p.Judge(Case{Patch: &edited, Device: &d}, now)
+		require.Equal(t, Defer, j.Verdict)
+		require.Equal(t, released().Add(14*day.Std()), j.Until)
+	})
 	t.Run("only a rule that defers has a clock", func(t *testing.T) {
 		p := Policy{Name: "p", Rules: []Rule{{Name: "yes", Match: Match{All: true}, Verdict: Approve, From: SinceApproved}}, Rings: []Ring{{Name: "all", Rest: true}}}
 		require.ErrorContains(t, p.Validate(), "rules[0].from: only a rule that defers has it")

@@ -56,6 +56,7 @@ func TestApportionIsExact(t *testing.T) {
 		{n: 4, weights: []int{1000, 9000}, minima: []int{5, 0}, want: []int{4, 0}},
 		{n: 7, weights: []int{0, 0}, want: []int{0, 0}},
 		{n: 0, weights: []int{5000, 5000}, want: []int{0, 0}},
+		{n: 2_000_000_000, weights: []int{100, 900, 9000}, want: []int{20_000_000, 180_000_000, 1_800_000_000}}, // the products need 64 bits
 	} {
 		require.Equal(t, c.want, Apportion(c.n, c.weights, c.minima), "%d by %v, at least %v", c.n, c.weights, c.minima)
 	}
