@@ -150,8 +150,8 @@ func (l *limitedRebooter) Reboot(ctx context.Context, t rollout.Task) (rollout.R
 // be handed the same task again when its lease has run out; it refuses a task whose StartBy is past and reports it as
 // [patch.Busy]; it installs exactly what is pinned, or nothing.
 //
-// Cancel does nothing, since nobody can be told: a task that no agent has fetched is no longer handed out once the
-// rollout has dropped it, and one that was fetched runs to its end.
+// Cancel does nothing, since nobody can be told: a task that no agent has fetched is no longer handed out once it
+// was asked to stop, and one that was fetched runs to its end.
 type Pulled struct{}
 
 var (

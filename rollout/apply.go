@@ -658,6 +658,7 @@ type DeviceStatus struct {
 	Offline  bool        // unreachable when it was last tried
 	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
 	Silent   bool        // its task is issued, and nothing was reported of it yet
+	Stopping bool        // its task was asked to stop
 }
 
 // Device returns where device d of the plan stands.
@@ -665,7 +666,8 @@ func (m *Machine) Device(d int) DeviceStatus {
 	dev := &m.dev[d]
 	return DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
 		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
-		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown}
+		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
+		Stopping: dev.state == running && dev.flags&stopped != 0}
 }
 
 // Quarantine returns what this rollout has put into quarantine, released or not.

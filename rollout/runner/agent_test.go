@@ -286,3 +286,46 @@ func TestDecideAndRequests(t *testing.T) {
 		require.ErrorIs(t, r.Decide(t.Context(), key("q7"), q.ID, yes("hans", q)), rollout.ErrNotFound)
 	})
 }
+
+// What no agent has fetched is not begun any more once somebody has stopped it.
+func TestAnAgentGetsNothingToInstallThatWasStopped(t *testing.T) {
+	for name, c := range map[string]rollout.Command{
+		"pause":       {Do: rollout.DoPause},
+		"halt":        {Do: rollout.DoHalt},
+		"stop":        {Do: rollout.DoStop},
+		"cancel":      {Do: rollout.DoCancel},
+		"undo":        {Do: rollout.DoUndo},
+		"undo device": {Do: rollout.DoUndoDevice, Device: "dev-000"},
+		"withdraw":    {Do: rollout.DoWithdraw, Patch: fix("openssl").ID},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fleet(nil, 2)
+				r := start(t, agents(f, new(memjournal.Journal)))
+				begin(t, r, key("q1"), all())
+				synctest.Wait()
+				c.By, c.Reason = "inge", "printers burn"
+				require.NoError(t, r.Command(t.Context(), key("q1"), c))
+				hours := 20 // also when its time has run out
+				if c.Do == rollout.DoPause {
+					hours = 2
+				}
+				for range hours {
+					for _, id := range tasksFor(t, r, "acme", "dev-000", time.Hour) {
+						task, err := rollout.ParseTaskID(id)
+						require.NoError(t, err)
+						require.NotEqual(t, rollout.OpInstall, task.Op, id)
+						done(t, r, id)
+					}
+					pass(time.Hour)
+				}
+				if c.Do != rollout.DoPause {
+					return
+				}
+				require.NoError(t, r.Command(t.Context(), key("q1"), rollout.Command{Do: rollout.DoResume, By: "inge"}))
+				synctest.Wait()
+				require.Equal(t, []rollout.TaskID{install1}, tasksFor(t, r, "acme", "dev-000", time.Hour))
+			})
+		})
+	}
+}

@@ -582,7 +582,8 @@ func (o *owner) find(t inventory.Tenant, d inventory.DeviceID) (int32, bool) {
 
 // NextTasks returns the tasks that are for a device now, for an agent that polls: those that were issued and have not
 // ended, in all rollouts of its tenant. A task is not handed out again before its lease is over, unless the process was
-// restarted; its ID stays the same. Asking also says that the device was seen. The agent answers by [Runner.Report].
+// restarted; its ID stays the same. A task that was asked to stop is not handed out any more; nor, while the rollout is not active, is one
+// that installs, prepares an installation, or restarts the device: what no agent has fetched has not begun. Asking also says that the device was seen. The agent answers by [Runner.Report].
 func (r *Runner) NextTasks(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, lease time.Duration) ([]rollout.Task, error) {
 	if err := r.Seen(ctx, t, d); err != nil {
 		return nil, err
@@ -592,13 +593,22 @@ func (r *Runner) NextTasks(ctx context.Context, t inventory.Tenant, d inventory.
 	for _, o := range r.ownersOf(t) {
 		o.mu.Lock()
 		if i, ok := o.find(t, d); ok && !o.news.has(i) {
-			if task, ok := o.m.Task(i); ok && o.lease(i, task.Handle.Seq, now, lease) {
+			if task, ok := o.m.Task(i); ok && !o.withheld(i, task.Op) && o.lease(i, task.Handle.Seq, now, lease) {
 				tasks = append(tasks, task)
 			}
 		}
 		o.mu.Unlock()
 	}
 	return tasks, nil
+}
+
+// withheld says whether the task of device d is not to be begun as things are. The caller holds the lock.
+func (o *owner) withheld(d int32, op rollout.Op) bool {
+	switch op {
+	case rollout.OpVerify, rollout.OpRollback:
+		return false
+	}
+	return o.m.Stage() != rollout.StageActive || o.m.Device(int(d)).Stopping
 }
 
 // A lease keeps a task from being handed out twice.
