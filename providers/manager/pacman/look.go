@@ -99,7 +99,7 @@ func sight(text string, ignored []string) *manager.Sight {
 		case word == "" && strings.HasPrefix(rest, "%"):
 			field = strings.Trim(rest, "%")
 		case word == "":
-			if field != "" && desc[field] == "" {
+			if desc != nil && field != "" && desc[field] == "" {
 				desc[field] = rest
 			}
 		case word == "boot":

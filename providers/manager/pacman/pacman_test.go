@@ -64,6 +64,7 @@ func TestClassifyDoesNotListenToScripts(t *testing.T) {
 }
 
 func FuzzSight(f *testing.F) {
+	f.Add(" %0\n 0") // a field of no package
 	f.Add("database\npackage hello-2.0-1\n %NAME%\n hello\n %VERSION%\n 2.0-1\nend\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s := sight(text, []string{"["})
