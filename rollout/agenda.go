@@ -58,15 +58,15 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
 	}
-	a.claims.drop(m.plan.Key)
+	delete(a.kept, m.plan.Key)
+	delete(a.next, m.plan.Key)
 	room := 0
 	if a.Limit > 0 {
 		if room = a.Limit - len(a.holder); room <= 0 {
 			return nil
 		}
 	}
-	delete(a.kept, m.plan.Key)
-	delete(a.next, m.plan.Key)
+	a.claims.drop(m.plan.Key)
 	budgets := a.ledger.page(m.plan)
 	rate := allowance{ledger: &a.ledger, page: budgets, now: max(nanos(now), m.now)}
 	granted := m.wanted(now, room, func(d int32) bool {

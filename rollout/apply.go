@@ -597,7 +597,10 @@ func (m *Machine) applyStaged(e Staged) {
 	if e.Stage != StageActive && m.pausedAt == 0 {
 		m.pausedAt = m.now
 	}
-	m.stage, m.ending, m.why = e.Stage, e.Ending, e.Code
+	if m.why != byStop || e.Stage == StageActive || e.Stage.Final() { // an emergency is over when it is resumed or has ended
+		m.why = e.Code
+	}
+	m.stage, m.ending = e.Stage, e.Ending
 	m.dirty = true
 }
 

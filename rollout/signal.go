@@ -98,7 +98,7 @@ const (
 	DoReview         // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
 	DoAcknowledge    // a device that was left disrupted uses up no budget any more
 	DoWithdraw       // a patch goes to nobody any more; what is installed stays
-	DoStop           // an emergency: as DoHalt, and the tenant begins no other rollout until every one that was stopped is resumed or ended
+	DoStop           // an emergency: as DoHalt, and the tenant begins no other rollout until every one that was stopped is resumed or has ended. A gate that fails later rolls back as the policy says
 )
 
 // afterwards says whether d makes sense for a rollout that is ending or over.

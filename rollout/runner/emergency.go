@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/rollout"
@@ -83,7 +85,7 @@ func (r *Runner) stopped(ctx context.Context, t inventory.Tenant) error {
 		if err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		if head.Stage != rollout.StageHalted || !head.Tenant.Contains(t) && !t.Contains(head.Tenant) {
+		if head.Stage == rollout.StageActive || !head.Tenant.Contains(t) && !t.Contains(head.Tenant) {
 			continue
 		}
 		stopped := false
@@ -100,12 +102,13 @@ func (r *Runner) stopped(ctx context.Context, t inventory.Tenant) error {
 
 // Withdraw ends the installation of a patch in all unfinished rollouts of a tenant and of those below it, or of all for "", also
 // in those that another process owns: see [rollout.DoWithdraw]. It returns the rollouts that had the patch and whose journal says so
-// now. Rollouts that do not have it, and those in which it is withdrawn already, are passed over, so a second call does no harm. What
+// now. Rollouts that do not have it, and those in which it is withdrawn already, are passed over, so a second call does no harm; one that cannot be told keeps no other from it, and is named by the error. What
 // is planned later is for the policy to keep back ([policy.KnownIssue]).
 func (r *Runner) Withdraw(ctx context.Context, t inventory.Tenant, id patch.ID, by, reason string) (keys []rollout.Key, err error) {
 	if strings.TrimSpace(by) == "" {
 		return nil, fmt.Errorf("runner: withdraw %s: it names nobody", id)
 	}
+	var wrong *multierror.Error
 	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t, Unfinished: true}) {
 		if err != nil {
 			return keys, fmt.Errorf("runner: journal: %w", err)
@@ -117,8 +120,8 @@ func (r *Runner) Withdraw(ctx context.Context, t inventory.Tenant, id patch.ID, 
 		case err == nil:
 			keys = append(keys, head.Key)
 		case !errors.Is(err, rollout.ErrCommand) && !errors.Is(err, rollout.ErrFinal):
-			return keys, fmt.Errorf("runner: %s: withdraw %s: %w", head.Key, id, err)
+			wrong = multierror.Append(wrong, fmt.Errorf("runner: %s: withdraw %s: %w", head.Key, id, err))
 		}
 	}
-	return keys, nil
+	return keys, wrong.ErrorOrNil()
 }
