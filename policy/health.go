@@ -17,7 +17,7 @@ type Health struct {
 }
 
 // A Metric is a number that devices report, such as how long they take to boot or how often programs crash, and when it has become
-// worse. Samples from before the installation on a device are its own baseline; samples from after it was verified are compared with
+// worse. Samples from before the installation on a device are its own baseline; samples from since it was verified are compared with
 // that, mean with mean. A device on which a metric is worse counts as failed in the gate of its ring, although what became of the
 // installation stays as it is.
 //

@@ -110,7 +110,7 @@ func (m *Machine) judge(r int) bool {
 	c := m.counts(r)
 	failed, good := evaluate(ring.gate, c)
 	proved, lacks := m.weighed(r)
-	good = good && !proved && !lacks && (!m.complained(r) || ring.promoted)
+	good = good && !lacks
 	known := measured(ring.gate, c)
 	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
 	switch {

@@ -69,7 +69,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	a.claims.drop(m.plan.Key)
 	budgets := a.ledger.page(m.plan)
 	rate := allowance{ledger: &a.ledger, page: budgets, now: max(nanos(now), m.now)}
-	granted := m.wanted(now, room, func(d int32) bool {
+	granted := m.wanted(now, room, rate.whole(), func(d int32) bool {
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
 			return false
@@ -98,6 +98,7 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	for _, d := range granted {
 		a.holder[m.ref(d)] = m.plan.Key
 	}
+	rate.whole() // what is full by now says when there is more
 	if rate.next > 0 {
 		if a.next == nil {
 			a.next = make(map[Key]int64)

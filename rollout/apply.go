@@ -233,6 +233,7 @@ func (m *Machine) apply(e Event) {
 			dev.state, dev.op, dev.due, dev.tries = waiting, OpInstall, m.now, 0
 			dev.flags &^= stopped | picked
 			m.dropAux(d)
+			m.quits(d)
 			m.setTimer(d, m.now)
 		}
 		m.dirty = true
@@ -317,6 +318,9 @@ func (m *Machine) applyIssued(e Issued) {
 		case dev.flags&session == 0:
 			if begins(&e) {
 				m.rates.add(m.plan, d, m.now)
+				if m.backups != nil {
+					m.backups[d].begun = m.now
+				}
 			}
 			m.rings[dev.ring].active++
 			m.active++
@@ -463,9 +467,13 @@ func (m *Machine) applyPostponed(e Postponed) {
 			dev.flags |= unsure
 		}
 		if givesBack(&e) {
-			m.unplace(d)
-			if m.plan.Policy.Backup.Need == policy.BackupNone { // else it was its backup that was begun
-				m.rates.drop(m.plan, d, dev.issued)
+			begun := dev.issued
+			if m.backups != nil {
+				begun = m.backups[d].begun // it was its backup
+			}
+			m.rates.drop(m.plan, d, begun)
+			if e.Op == OpInstall {
+				m.unplace(d)
 			}
 		}
 		if was == OpBackup && dev.flags&touched == 0 {
@@ -490,6 +498,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if e.Op == OpInstall || e.Op == OpBackup || e.Frees {
 			m.free(d)
 		}
+		m.quits(d)
 		m.setTimer(d, dev.due)
 	}
 	m.dirty = true
@@ -617,6 +626,9 @@ type Status struct {
 	Reviews []Review `json:"reviews,omitempty"` // that are due because of approvals in an emergency, open ones only
 }
 
+// Stopped says whether the rollout was stopped in an emergency ([DoStop]) and is not resumed.
+func (s *Status) Stopped() bool { return s.Why == byStop }
+
 // RingStatus is a view of one ring.
 type RingStatus struct {
 	Name     string          `json:"name"`
@@ -662,15 +674,21 @@ type DeviceStatus struct {
 	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
 	Silent   bool        // its task is issued, and nothing was reported of it yet
 	Stopping bool        // its task was asked to stop
+	Deferred int         // how often people have put its restart off
+	Denied   int         // how often they wished to, and it was too often or too late
 }
 
 // Device returns where device d of the plan stands.
 func (m *Machine) Device(d int) DeviceStatus {
 	dev := &m.dev[d]
-	return DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
+	s := DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
 		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
 		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
 		Stopping: dev.state == running && dev.flags&stopped != 0}
+	if a := m.auxOf(int32(d)); a != nil {
+		s.Deferred, s.Denied = int(a.delay.times), int(a.delay.refused)
+	}
+	return s
 }
 
 // Quarantine returns what this rollout has put into quarantine, released or not.

@@ -89,6 +89,7 @@ func (p *Plan) backedUp(e *BackedUp) Message {
 type saved struct {
 	id     string
 	at     int64
+	begun  int64 // when this session of the device was
 	tries  uint8 // that count
 	waived bool
 }

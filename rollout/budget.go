@@ -33,6 +33,8 @@ type page struct {
 	rated  map[ratedDomain]uint32 // the number of the domain in the plan
 	looked int                    // domains that rated knows
 	notes  int                    // so far
+	places int                    // sets of domains that shared knows
+	shared []uint32               // the domains in all of them
 }
 
 // page returns that of a rollout, made if there is none; nil if no budget is about any of its devices.

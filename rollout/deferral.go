@@ -110,7 +110,7 @@ func (m *Machine) deferred(s Deferred) error {
 		e.Refused = deferredLate
 	case int(a.delay.times) >= m.reboot.Deferrals.Max:
 		e.Refused = deferredOften
-	case until <= dev.due:
+	case until <= m.restartedAt(s.Device):
 		return nil // it is not restarted before then
 	default:
 		e.Until = instant(until)
@@ -120,6 +120,15 @@ func (m *Machine) deferred(s Deferred) error {
 	}
 	m.emit(e)
 	return nil
+}
+
+// restartedAt returns when d, which waits for its restart, is restarted at the earliest.
+func (m *Machine) restartedAt(d int32) int64 {
+	at := max(m.dev[d].due, m.now)
+	if h := &m.groupOf(d).restarts; !h.open(at) {
+		return h.from
+	}
+	return at
 }
 
 func (m *Machine) applyDeferred(e RestartDeferred) {

@@ -12,7 +12,7 @@ import (
 
 // Sampled brings samples of the metrics by which the policy knows whether devices are well. What is about other metrics and other
 // devices is passed over. What was measured before the first installation on a device was begun belongs to its baseline, also if it is
-// told later; what was measured after it was verified is compared with that. What was measured meanwhile is passed over.
+// told later; what was measured since the verification that it passed was begun is compared with that. What was measured meanwhile is passed over.
 type Sampled struct {
 	At      time.Time
 	Samples []Sample

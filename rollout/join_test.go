@@ -108,6 +108,23 @@ func TestAPlanWithJoinersIsAnotherPlanWithTheSameDigest(t *testing.T) {
 
 	oslo := Domain{Tenant: "acme", Values: []string{"oslo"}}
 	bern := Domain{Tenant: "acme", Values: []string{"bern"}}
+	// What is admitted twice to the same plan, made longer before or not, does not meet.
+	grown, err := p.Admit(Admitted{[]Admission{{Device: "first", Tenant: "acme", Stratum: []string{"oslo"}, Domains: []Domain{oslo}}}})
+	require.NoError(t, err)
+	for range 3 { // until there is room behind its lists
+		if cap(grown.Devices) > len(grown.Devices) {
+			break
+		}
+		grown, err = grown.Admit(Admitted{[]Admission{{Device: inventory.DeviceID(fmt.Sprint("more-", len(grown.Devices))), Tenant: "acme", Stratum: []string{"oslo"}, Domains: []Domain{oslo}}}})
+		require.NoError(t, err)
+	}
+	a, err := grown.Admit(Admitted{[]Admission{{Device: "x", Tenant: "acme", Stratum: []string{"oslo"}, Domains: []Domain{oslo}}}})
+	require.NoError(t, err)
+	_, err = grown.Admit(Admitted{[]Admission{{Device: "y", Tenant: "acme/x", Ring: 1, Stratum: []string{"rome"}, Domains: []Domain{oslo}}}})
+	require.NoError(t, err)
+	require.Equal(t, inventory.DeviceID("x"), a.Devices[len(a.Devices)-1])
+	require.Equal(t, 0, a.RingOf(len(a.Devices)-1))
+
 	one, err := p.Admit(Admitted{[]Admission{{Device: "b", Tenant: "acme", Zone: "Europe/Oslo", Stratum: []string{"oslo"}, Domains: []Domain{oslo}}}})
 	require.NoError(t, err)
 	other, err := p.Admit(Admitted{[]Admission{{Device: "z", Tenant: "acme/x", Ring: 1, Stratum: []string{"rome"}, Domains: []Domain{bern}}}})

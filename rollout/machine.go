@@ -60,7 +60,7 @@ type Machine struct {
 	pooled     []patch.ID // that have halted the rollout by what became of them elsewhere
 	exploited  []patch.ID // known to be exploited since the plan was made
 	withdrawn  []patch.ID // that go to nobody any more
-	leaving    []int32    // devices that were to get these and are not settled, in their order
+	quitting   []int32    // devices that were to get these, and are at nothing any more
 	why        string     // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
@@ -139,6 +139,7 @@ const (
 	unwell                       // worse than it was before the installation
 	ailing                       // is counted as such in its ring
 	unmeasured                   // is counted in its ring as not known to be well
+	leaving                      // its patch is withdrawn: it is settled once nothing runs there
 )
 
 // aux holds what few devices have.

@@ -70,7 +70,14 @@ func (p *Plan) Admit(e Admitted) (*Plan, error) {
 	if err := p.admits(e); err != nil {
 		return nil, fmt.Errorf("rollout: plan %s: %w", p.Key, err)
 	}
-	return p.admit(e), nil
+	own := *p
+	own.clip() // p may be admitted to once more, by somebody else
+	if own.Newcomers != nil {
+		j := *own.Newcomers
+		j.rings = slices.Clip(j.rings)
+		own.Newcomers = &j
+	}
+	return own.admit(e), nil
 }
 
 // admits says whether e fits the plan.
@@ -125,16 +132,20 @@ func (p *Plan) suits(a *Admission) error {
 	return checkDomains(&p.Policy, domains, [][]uint32{place})
 }
 
-// admit is [Plan.Admit] for what fits.
+// clip keeps what is added to the lists of p from being written behind those of somebody else.
+func (p *Plan) clip() {
+	p.Devices, p.Content, p.Zone, p.Owner = slices.Clip(p.Devices), slices.Clip(p.Content), slices.Clip(p.Zone), slices.Clip(p.Owner)
+	p.Place, p.Stratum = slices.Clip(p.Place), slices.Clip(p.Stratum)
+	p.Zones, p.Tenants, p.Strata = slices.Clip(p.Zones), slices.Clip(p.Tenants), slices.Clip(p.Strata)
+	p.Domains, p.Places = slices.Clip(p.Domains), slices.Clip(p.Places)
+}
+
+// admit is [Plan.Admit] for what fits, by the machine that owns p: lists that have grown before grow on.
 func (p *Plan) admit(e Admitted) *Plan {
 	q := *p
 	j := Newcomers{made: p.Made()}
 	if p.Newcomers == nil {
-		// The lists of the plan may be somebody else's: what is added must not be written behind them.
-		q.Devices, q.Content, q.Zone, q.Owner = slices.Clip(q.Devices), slices.Clip(q.Content), slices.Clip(q.Zone), slices.Clip(q.Owner)
-		q.Place, q.Stratum = slices.Clip(q.Place), slices.Clip(q.Stratum)
-		q.Zones, q.Tenants, q.Strata = slices.Clip(q.Zones), slices.Clip(q.Tenants), slices.Clip(q.Strata)
-		q.Domains, q.Places = slices.Clip(q.Domains), slices.Clip(q.Places)
+		q.clip() // the lists of the plan may be somebody else's
 	} else {
 		j.rings, j.order = p.Newcomers.rings, slices.Clone(p.Newcomers.order)
 	}

@@ -188,6 +188,52 @@ type room struct {
 	next int64
 }
 
+// whole returns how many devices the rates of those domains let begin that hold every device of the plan: once these are full, none
+// of its devices need be looked at.
+func (t *allowance) whole() int {
+	least := math.MaxInt
+	if t.page == nil || t.page.rates.domains == nil {
+		return least
+	}
+	for _, n := range t.page.everywhere() {
+		if t.page.rates.domains[n] == nil {
+			continue
+		}
+		r := t.room(n)
+		if least = min(least, max(r.left, 0)); r.left <= 0 && (t.next == 0 || r.next < t.next) {
+			t.next = r.next
+		}
+	}
+	return least
+}
+
+// everywhere returns the domains that every device of the plan belongs to.
+func (pg *page) everywhere() []uint32 {
+	if n := len(pg.plan.Places); pg.places != n && n > 0 {
+		pg.places, pg.shared = n, slices.Clone(pg.plan.Places[0])
+		for _, place := range pg.plan.Places[1:] {
+			pg.shared = slices.DeleteFunc(pg.shared, func(d uint32) bool { return !slices.Contains(place, d) })
+		}
+	}
+	return pg.shared
+}
+
+// room returns what is left of the rate of domain n.
+func (t *allowance) room(n uint32) room {
+	r, known := t.rooms[n]
+	if limit := t.page.limit(n); !known || r.left <= 0 && r.next == 0 {
+		all := t.ledger.started(t.page, n)
+		if r.left = limit - all.count(t.now); r.left <= 0 {
+			r.next = all.after(limit)
+		}
+		if t.rooms == nil {
+			t.rooms = make(map[uint32]room)
+		}
+		t.rooms[n] = r
+	}
+	return r
+}
+
 // full returns the first domain of d in which no further device may begin, and says whether there is one.
 func (t *allowance) full(m *Machine, d int32) (uint32, room, bool) {
 	if !t.counts(m, d) {
@@ -198,18 +244,7 @@ func (t *allowance) full(m *Machine, d int32) (uint32, room, bool) {
 		if own == nil {
 			continue
 		}
-		r, known := t.rooms[n]
-		if limit := t.page.limit(n); !known || r.left <= 0 && r.next == 0 {
-			all := t.ledger.started(t.page, n)
-			if r.left = limit - all.count(t.now); r.left <= 0 {
-				r.next = all.after(limit)
-			}
-			if t.rooms == nil {
-				t.rooms = make(map[uint32]room)
-			}
-			t.rooms[n] = r
-		}
-		if r.left <= 0 {
+		if r := t.room(n); r.left <= 0 {
 			if t.next == 0 || r.next < t.next {
 				t.next = r.next
 			}
@@ -297,7 +332,9 @@ func (pg *page) noteRates(m *Machine, b Batch, granted []int32) {
 func begins(e *Issued) bool { return e.Op == OpInstall || e.Op == OpBackup }
 
 // givesBack says whether nothing was begun on these devices after all: they could not be reached.
-func givesBack(e *Postponed) bool { return e.Op == OpInstall && e.Fault == patch.Unreachable }
+func givesBack(e *Postponed) bool {
+	return (e.Op == OpInstall || e.Op == OpBackup) && e.Fault == patch.Unreachable
+}
 
 // Next returns when something may begin that the last Grant for a rollout left out because of a rate of a budget, if it left any
 // out. The host asks for another Grant then.

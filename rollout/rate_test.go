@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/policy"
 )
 
@@ -76,4 +77,42 @@ func TestADeviceThatWaitsForARateKnowsHowLong(t *testing.T) {
 	require.Equal(t, in.At.Add(time.Hour), next)
 	require.Empty(t, m.Wanted(next.Add(-1), 0))
 	require.Equal(t, []int32{2}, m.Wanted(next, 0))
+}
+
+// Where the rate of a domain that holds the whole fleet lets nobody begin, no device is looked at.
+func TestAFullRateOfTheWholeFleetLooksAtNobody(t *testing.T) {
+	in := input(30, policy.Ring{Name: "all", Rest: true})
+	in.Policy.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Rate: policy.Rate{Count: 9, Every: policy.Duration(time.Hour)}},
+		{Name: "fleet", Rate: policy.Rate{Count: 3, Every: policy.Duration(time.Hour)}}}
+	domains := NewDomains(in.Policy.Budgets)
+	for i := range in.Targets {
+		in.Targets[i].Place = domains.Add(&inventory.Device{Tenant: "acme", ID: in.Targets[i].Device, Labels: map[string]string{"site": []string{"oslo", "rome"}[i%2]}})
+	}
+	domains.Fill(&in)
+	p, err := NewPlan(in)
+	require.NoError(t, err)
+	m, err := NewMachine(p)
+	require.NoError(t, err)
+	_, err = m.Step(Begin{in.At})
+	require.NoError(t, err)
+	var a Agenda
+	looks := 0
+	a.Hold = func(inventory.Tenant, inventory.DeviceID, *Content, time.Time) (policy.Reason, bool) {
+		looks++
+		return policy.Reason{}, false
+	}
+	granted := a.Grant(m, in.At)
+	require.Len(t, granted, 3)
+	require.Equal(t, 3, looks)
+	b, err := m.Step(Granted{in.At, granted})
+	require.NoError(t, err)
+	a.Note(m, b, granted)
+	rate := allowance{ledger: &a.ledger, page: a.ledger.page(m.plan), now: nanos(in.At)}
+	require.Zero(t, rate.whole())
+	require.Empty(t, m.wanted(in.At, 0, rate.whole(), func(int32) bool { looks++; return true }))
+	require.Equal(t, 3, looks)
+	require.Empty(t, a.Grant(m, in.At))
+	next, ok := a.Next(p.Key)
+	require.True(t, ok)
+	require.Equal(t, in.At.Add(time.Hour), next)
 }

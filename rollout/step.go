@@ -243,7 +243,9 @@ func (m *Machine) backoff(d int32, tries int, atLeast time.Duration) int64 {
 
 func (m *Machine) postpone(d int32, fault patch.Fault, spent bool, until int64) {
 	dev := &m.dev[d]
-	m.bins.postpone(bin{op: dev.op, absent: dev.flags&absent != 0, fault: fault, spent: spent}, d, until)
+	// Nobody keeps a place for a device that has been gone for too long, however often it is asked in vain.
+	frees := fault == patch.Unreachable && dev.flags&gone != 0 && dev.flags&undone == 0
+	m.bins.postpone(bin{op: dev.op, absent: dev.flags&absent != 0, fault: fault, spent: spent, frees: frees}, d, until)
 }
 
 func (m *Machine) settle(d int32, o Outcome, fault patch.Fault) {

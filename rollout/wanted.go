@@ -133,11 +133,13 @@ func (m *Machine) missed(d int32) bool {
 
 // Wanted returns up to max devices that the rollout would begin to work on now, rollbacks first, then ring by ring in
 // the order of the plan; max 0 means all. It decides nothing: the host brings back what it grants as [Granted].
-func (m *Machine) Wanted(now time.Time, max int) []int32 { return m.wanted(now, max, nil) }
+func (m *Machine) Wanted(now time.Time, max int) []int32 {
+	return m.wanted(now, max, math.MaxInt, nil)
+}
 
 // wanted leaves out devices that are not free; nil means that all are.
-func (m *Machine) wanted(now time.Time, max int, free func(int32) bool) []int32 {
-	all := m.wantedWork(now, max, free)
+func (m *Machine) wanted(now time.Time, max, installs int, free func(int32) bool) []int32 {
+	all := m.wantedWork(now, max, installs, free)
 	if m.stage != StageActive {
 		return all
 	}
@@ -179,14 +181,14 @@ func (m *Machine) mayLoad(d int32, g *group, now int64) bool {
 	return m.loads(g) && m.unbegun(d) && !g.open(now) && g.ahead.open(now)
 }
 
-func (m *Machine) wantedWork(now time.Time, max int, free func(int32) bool) []int32 {
+func (m *Machine) wantedWork(now time.Time, max, installs int, free func(int32) bool) []int32 {
 	if m.stage == StageUnknown || m.stage.Final() || m.stage == StageEnding {
 		return nil
 	}
 	at := nanos(now)
 	var wanted []int32
 	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
-	left := m.left(at)
+	left := min(m.left(at), installs)
 	take := func(d int32) bool {
 		r, installs := m.dev[d].ring, m.dev[d].op == OpInstall
 		if m.full(&m.rings[r], len(wanted), inRing[r]) || installs && left == 0 {

@@ -33,32 +33,40 @@ func (m *Machine) withdraw(c Command, no func(string, ...any) error) error {
 
 func (m *Machine) applyWithdrawn(e Withdrawn) {
 	m.withdrawn = append(m.withdrawn, e.Patch)
-	m.leaving = append(m.leaving, e.Devices...)
-	slices.Sort(m.leaving)
-	m.leaving = slices.Compact(m.leaving)
+	for _, d := range e.Devices {
+		m.dev[d].flags |= leaving
+		m.quits(d)
+	}
 	m.dirty = true
 }
 
-// leave settles devices whose patch was withdrawn once nothing runs there: as failed if an attempt was spent there, else as skipped.
+// quits remembers that d, which may have come to nothing, is to be settled if its patch is withdrawn.
+func (m *Machine) quits(d int32) {
+	if m.dev[d].flags&leaving != 0 {
+		m.quitting = append(m.quitting, d)
+	}
+}
+
+// leave settles devices whose patch was withdrawn and at which nothing runs any more: as failed if an attempt was spent there, else as
+// skipped.
 func (m *Machine) leave() {
-	if len(m.leaving) == 0 {
+	if len(m.quitting) == 0 {
 		return
 	}
 	m.bins.reset()
-	left := m.leaving[:0:0]
-	for _, d := range m.leaving {
+	for _, d := range m.quitting {
 		dev := &m.dev[d]
 		switch {
-		case dev.state == settled || dev.flags&undone != 0:
-		case dev.state != waiting || dev.op != OpInstall || dev.flags&session != 0:
-			left = append(left, d)
+		case dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone|picked) != 0:
 		case dev.attempts > 0:
+			dev.flags |= picked
 			m.bins.add(bin{what: toSettle, outcome: Failed, fault: dev.fault}, d)
 		default:
+			dev.flags |= picked
 			m.bins.add(bin{what: toSettle, outcome: Skipped}, d)
 		}
 	}
-	m.leaving = left
+	m.quitting = m.quitting[:0]
 	m.flush()
 }
 

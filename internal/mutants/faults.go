@@ -122,7 +122,7 @@ func faults() []fault {
 		{"what is granted uses up no budget", "rollout/agenda.go",
 			"a.ledger.mark(budgets, d)", "_ = budgets", engine()},
 		{"a device that could not be reached gives nothing back to the rate", "rollout/apply.go",
-			"m.rates.drop(m.plan, d, dev.issued)", "_ = d", engine()},
+			"m.rates.drop(m.plan, d, begun)", "_ = begun", engine()},
 		{"the rate of a budget is that of one rollout", "rollout/rate.go",
 			"; ok && other != pg {", "; ok && other == nil {", engine()},
 		{"a device that failed uses up no budget", "rollout/domain.go",

@@ -41,7 +41,7 @@ type audited struct {
 	taken    bool // rolled back once
 	attempts int
 	reboots  int
-	begun    time.Time // when its last installation was
+	begun    time.Time // when its last session of an installation was
 	saved    bool      // by a backup for the installation that is next
 	offline  time.Time // since when it is unreachable
 	away     time.Time // since when it was, before it was seen again
@@ -190,7 +190,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			return nil
 		})
 	case rollout.Postponed:
-		if e.Op == rollout.OpInstall && e.Fault == patch.Unreachable && a.plan.Policy.Backup.Need == policy.BackupNone {
+		if (e.Op == rollout.OpInstall || e.Op == rollout.OpBackup) && e.Fault == patch.Unreachable {
 			for _, d := range e.Devices {
 				a.rates.giveBack(a.plan, d, a.devices[d].begun)
 			}
@@ -383,6 +383,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("backed up, and it is not its time")
 		}
 		if !d.saved {
+			d.begun = at
 			if err := a.rates.begin(a.plan, i, at); err != nil {
 				return err
 			}
@@ -390,8 +391,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		d.saved = true
 	case rollout.OpInstall:
 		d.attempts++
-		d.begun = at
 		if !d.saved {
+			d.begun = at
 			if err := a.rates.begin(a.plan, i, at); err != nil {
 				return err
 			}

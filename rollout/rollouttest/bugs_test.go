@@ -15,7 +15,7 @@ import (
 
 // openBugs are the numbers of the lines of testdata/bugs.tsv that nothing of this repository shows, in their order. Whoever
 // adds one says so here.
-func openBugs() []int { return []int{36, 36, 37, 39} }
+func openBugs() []int { return []int{36, 37, 39} }
 
 // TestBugsOfOthersAreShownNotToHappen reads testdata/bugs.tsv: forty bugs of engines that roll out patches or software, each with
 // the stories and tests that show that it does not happen here.

@@ -89,7 +89,10 @@ func (r *Runner) stopped(ctx context.Context, t inventory.Tenant) error {
 			continue
 		}
 		stopped := false
-		err := r.view(ctx, head.Key, func(m *rollout.Machine) { stopped = m.Status().Why == "stop" })
+		err := r.view(ctx, head.Key, func(m *rollout.Machine) {
+			s := m.Status()
+			stopped = s.Stopped()
+		})
 		switch {
 		case err != nil:
 			return err

@@ -46,6 +46,24 @@ func TestSamplesReachTheRolloutsThatCompareThem(t *testing.T) {
 	})
 }
 
+// A process that drives nothing brings samples to the rollouts of the one that does.
+func TestSamplesReachRolloutsOfAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := new(memjournal.Journal)
+		f := fleet(nil, 1)
+		r := start(t, config(f, j))
+		p := approves(policy.Ring{Name: "all", Rest: true, Gate: policy.Gate{Soak: policy.Duration(24 * time.Hour)}})
+		p.Health.Metrics = []policy.Metric{{Name: "boot-seconds", By: 3000}}
+		begin(t, r, key("q1"), p)
+		pass(time.Hour)
+		before := rollout.Sample{Metric: "boot-seconds", Value: 20, Taken: time.Now().Add(-2 * time.Hour)}
+		require.NoError(t, newRunner(t, config(f, j)).Sample(t.Context(), "acme", dev(0), before))
+		_, batches := history(t, j, key("q1"))
+		measured, _ := events[rollout.Measured](batches)
+		require.Equal(t, []rollout.Measured{{Devices: []int32{0}, Values: []float64{20}}}, measured)
+	})
+}
+
 func TestFeedbackReachesItsRollout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, config(fleet(nil, 3), new(memjournal.Journal)))
@@ -88,8 +106,9 @@ func TestPeoplePutARestartOff(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, x.Reasons[0].String(), "put off 1 of 1 times")
 		require.True(t, x.Next.Equal(began.Add(time.Minute+3*time.Hour)), x.Next)
-		x, err = r.Defer(t.Context(), key("q1"), dev(0), "eva", time.Time{})
-		require.NoError(t, err)
+		x, err = r.Defer(t.Context(), key("q1"), dev(0), "eva", began)
+		require.ErrorIs(t, err, rollout.ErrCommand)
+		require.ErrorContains(t, err, "not put off any more")
 		require.True(t, x.Next.Equal(began.Add(time.Minute+3*time.Hour)), "it was put off often enough: %s", x.Next)
 		_, err = r.Defer(t.Context(), key("q1"), "nobody", "eva", time.Time{})
 		require.ErrorIs(t, err, rollout.ErrNotFound)

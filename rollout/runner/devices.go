@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// Sample brings samples of metrics of a device to the unfinished rollouts that compare them, also to those that another process owns,
+// and returns when they are written down there. The device of a sample is the one that is named here. Samples of the time before a
+// rollout may be brought as soon as it has started. Every call counts: a sample that is brought twice counts twice. A rollout that
+// cannot be told keeps no other from it; the error names each, and with the others the samples have counted. The caller has made sure
+// that they are of that device.
+func (r *Runner) Sample(ctx context.Context, t inventory.Tenant, d inventory.DeviceID, samples ...rollout.Sample) error {
+	var wrong *multierror.Error
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t.Root(), Unfinished: true}) {
+		if err != nil {
+			return fmt.Errorf("runner: journal: %w", err)
+		}
+		if t.Contains(head.Tenant) || head.Tenant.Contains(t) {
+			wrong = multierror.Append(wrong, r.sample(ctx, head.Key, t, d, samples...))
+		}
+	}
+	return wrong.ErrorOrNil()
+}
+
+// sample is [Runner.Sample] for one rollout. A rollout that does not have the device, or compares nothing, is left alone.
+func (r *Runner) sample(ctx context.Context, k rollout.Key, t inventory.Tenant, d inventory.DeviceID, samples ...rollout.Sample) error {
+	own, wanted := slices.Clone(samples), false
+	err := r.view(ctx, k, func(m *rollout.Machine) {
+		i, known := m.Plan().Find(d)
+		wanted = known && t.Contains(m.Plan().TenantOf(i)) && len(m.Plan().Policy.Health.Metrics) > 0
+		for j := range own {
+			own[j].Device = int32(i)
+		}
+	})
+	if err == nil && wanted {
+		err = r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Sampled{At: unix(at), Samples: own} })
+	}
+	if err != nil {
+		return fmt.Errorf("runner: %s: samples of device %s: %w", k, d, err)
+	}
+	return nil
+}
+
+// Feedback brings what a person says about a device of a rollout, and returns when it is written down. What f says of the time and the
+// device is not looked at. What cannot count is an error, one that wraps [rollout.ErrFinal] if the rollout is over. The caller has made
+// sure who the person is.
+func (r *Runner) Feedback(ctx context.Context, k rollout.Key, d inventory.DeviceID, f rollout.Feedback) error {
+	i, err := r.number(ctx, k, d)
+	if err != nil {
+		return err
+	}
+	f.Device = i
+	return r.tell(ctx, k, func(at int64) rollout.Signal {
+		f.At = unix(at)
+		return f
+	})
+}
+
+// Defer brings the wish of a person at a device to put its restart off, and returns what the device waits for then: when it is restarted,
+// and how often that was put off. It is put off until then, or as long as the policy lets it with zero; a wish for something earlier than
+// the restart uses nothing up. It is an error that wraps [rollout.ErrCommand] if no restart of the device is announced, and with the
+// explanation beside it if it is not put off any more: too often, or too late.
+func (r *Runner) Defer(ctx context.Context, k rollout.Key, d inventory.DeviceID, by string, until time.Time) (rollout.Explanation, error) {
+	i, err := r.number(ctx, k, d)
+	if err != nil {
+		return rollout.Explanation{}, err
+	}
+	var before, after rollout.DeviceStatus
+	look := func(s *rollout.DeviceStatus) error {
+		return r.view(ctx, k, func(m *rollout.Machine) { *s = m.Device(int(i)) })
+	}
+	if err := look(&before); err != nil {
+		return rollout.Explanation{}, err
+	}
+	err = r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Deferred{At: unix(at), Device: i, By: by, Until: until} })
+	if err == nil {
+		err = look(&after)
+	}
+	if err != nil {
+		return rollout.Explanation{}, err
+	}
+	x, err := r.Explain(ctx, k, d)
+	if err == nil && after.Denied > before.Denied && after.Deferred <= before.Deferred {
+		err = fmt.Errorf("runner: %s: the restart of device %s is not put off any more: %w", k, d, rollout.ErrCommand)
+	}
+	return x, err
+}
+
+// number returns the number of a device in the plan of a rollout.
+func (r *Runner) number(ctx context.Context, k rollout.Key, d inventory.DeviceID) (int32, error) {
+	i, known := 0, false
+	if err := r.view(ctx, k, func(m *rollout.Machine) { i, known = m.Plan().Find(d) }); err != nil {
+		return 0, err
+	}
+	if !known {
+		return 0, fmt.Errorf("runner: %s: device %s is not in the plan: %w", k, d, rollout.ErrNotFound)
+	}
+	return int32(i), nil
+}
