@@ -9,8 +9,8 @@ import (
 // and so it lets Count devices begin at once when none has been for that long: "1 in 3m" spreads them as "20 in 1h" does not. The
 // zero Rate bounds nothing.
 //
-// A device is begun when an installation is, a further attempt and a device that was away included. Neither downloads ahead nor
-// restarts, verifications and rollbacks count, and a device that turns out to be unreachable gives back what it took.
+// A device is begun when an installation is, or the backup before it; a further attempt and a device that was away count too. Neither
+// downloads ahead nor restarts, verifications and rollbacks count, and a device that turns out to be unreachable gives back what it took.
 type Rate struct {
 	Count int      `json:"count,omitempty" yaml:"count,omitempty"` // 0 means no limit
 	Every Duration `json:"every,omitempty" yaml:"every,omitempty"`

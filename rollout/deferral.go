@@ -8,8 +8,9 @@ import (
 )
 
 // Deferred brings the wish of a person at a device to put its restart off. It is granted as often, as long, and until when the policy says
-// ([policy.Deferrals]); a wish that is not granted is written down with the reason. It is an error that wraps [ErrCommand] for
-// a device that does not wait for a restart that was announced.
+// ([policy.Deferrals]); a wish that is not granted is written down with the reason. One that asks for nothing later than what is
+// planned changes nothing, and uses up none. It is an error that wraps [ErrCommand] for a device that does not wait for a restart
+// that was announced.
 type Deferred struct {
 	At     time.Time
 	Device int32

@@ -24,7 +24,7 @@ var ErrJoin = errors.New("device cannot join")
 //
 // A device gets the ring in which it would have been, had it been there when the plan was made: the one that claims it, or the one in
 // whose part of the order of the hashes its own hash falls, in its stratum. If that ring soaks already or is judged, it gets the next one that
-// is not, and if all are, the last. There it waits like all others, for its window and under the same ramp, limits and budgets.
+// is not, and if all are, the last. There it waits like all others, for its window and under the same ramp, limits, rates and budgets.
 type Joined struct {
 	At      time.Time
 	Joiners []Joiner
