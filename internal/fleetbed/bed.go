@@ -25,7 +25,11 @@ type Bed struct {
 }
 
 // New makes a fleet of n devices and returns when all of them answer.
-func New(t testing.TB, n int) *Bed {
+func New(t testing.TB, n int) *Bed { return From(t, n, nil) }
+
+// From does the same with devices that have something in common: image, unless it is nil, is called with a root folder before there
+// are any, and what it writes there every device has. The address [Gateway] is there by then.
+func From(t testing.TB, n int, image func(root string)) *Bed {
 	t.Helper()
 	need.Root(t)
 	for _, program := range []string{"unshare", "ip", "mount", "umount", "sshd", "ssh-keygen"} {
@@ -51,10 +55,21 @@ func New(t testing.TB, n int) *Bed {
 	run(t, "ip", "address", "add", Gateway+"/16", "dev", "bed")
 	run(t, "ip", "link", "set", "bed", "up")
 
+	lower := "/"
+	if image != nil {
+		common := filepath.Join(dir, "image")
+		root, err := overlay(common, lower)
+		if err != nil {
+			t.Fatalf("fleetbed: image: %v", err)
+		}
+		image(root)
+		run(t, "umount", root)
+		lower = filepath.Join(common, "upper") + ":" + lower
+	}
 	b := &Bed{Key: filepath.Join(dir, "key"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", b.Key)
 	for i := range n {
-		b.Devices = append(b.Devices, newDevice(dir, i, b.Key+".pub"))
+		b.Devices = append(b.Devices, newDevice(dir, i, lower, b.Key+".pub"))
 	}
 	// A few at once: making one is mostly waiting for programs to start.
 	var wg sync.WaitGroup
@@ -93,6 +108,18 @@ func New(t testing.TB, n int) *Bed {
 		d.Wait(t)
 	}
 	return b
+}
+
+// overlay mounts a file system on dir/root that keeps in dir/upper what is written to it, and has all else from lower.
+func overlay(dir, lower string) (root string, err error) {
+	for _, sub := range []string{"upper", "work", "root"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return "", err
+		}
+	}
+	root = filepath.Join(dir, "root")
+	return root, command("mount", "-t", "overlay", "fleetbed", "-o",
+		fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, filepath.Join(dir, "upper"), filepath.Join(dir, "work")), root)
 }
 
 func makeDir(t testing.TB, dir string) {

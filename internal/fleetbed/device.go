@@ -20,8 +20,8 @@ type Device struct {
 	Addr string // of its ssh server, with the port
 	Root string // its file system, as the test sees it
 
-	dir, space, link string // where its overlay lies, its network namespace, this end of its cable
-	client, hostKey  string
+	dir, lower, space, link string // where its overlay lies and on what, its network namespace, this end of its cable
+	client, hostKey         string
 
 	mu    sync.Mutex
 	main  *exec.Cmd     // the first of its processes; nil without power
@@ -30,25 +30,21 @@ type Device struct {
 	log   bytes.Buffer
 }
 
-func newDevice(dir string, i int, clientKey string) *Device {
+func newDevice(dir string, i int, lower, clientKey string) *Device {
 	name := fmt.Sprintf("d%d", i+1)
 	d := &Device{Name: name, Addr: fmt.Sprintf("10.77.%d.%d:22", i/250+1, i%250+1), dir: filepath.Join(dir, name),
-		space: name, link: "v" + name, client: clientKey}
+		lower: lower, space: name, link: "v" + name, client: clientKey}
 	d.Root = filepath.Join(d.dir, "root")
 	return d
 }
 
 // make gives d a file system and a cable.
 func (d *Device) make() error {
-	for _, sub := range []string{"upper", "work", "root"} {
-		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o755); err != nil {
-			return err
-		}
+	if _, err := overlay(d.dir, d.lower); err != nil {
+		return err
 	}
-	options := fmt.Sprintf("lowerdir=/,upperdir=%s,workdir=%s", filepath.Join(d.dir, "upper"), filepath.Join(d.dir, "work"))
 	host, _, _ := strings.Cut(d.Addr, ":")
 	for _, argv := range [][]string{
-		{"mount", "-t", "overlay", "fleetbed", "-o", options, d.Root},
 		{"ip", "netns", "add", d.space},
 		{"ip", "link", "add", d.link, "type", "veth", "peer", "name", "eth0", "netns", d.space},
 		{"ip", "link", "set", d.link, "master", "bed", "up"},
@@ -219,8 +215,10 @@ func (d *Device) Plug(t testing.TB) {
 	run(t, "ip", "link", "set", d.link, "up")
 }
 
-// remove undoes what make did. What is not there any more is no matter.
+// remove undoes what make did. What is not there any more is no matter. A namespace that is deleted is gone a while later: the cable is
+// taken away by itself.
 func (d *Device) remove() {
+	_ = command("ip", "link", "delete", d.link)
 	_ = command("ip", "netns", "delete", d.space)
 	_ = command("umount", "--lazy", d.Root)
 }

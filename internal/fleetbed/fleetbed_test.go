@@ -104,11 +104,18 @@ func TestBed(t *testing.T) {
 	})
 }
 
-// After a test everything is as it was before, so that another may follow.
+// After a test everything is as it was before, so that another may follow. What devices have in common is their own from then on.
 func TestAgain(t *testing.T) {
-	b := New(t, 2)
+	b := From(t, 2, func(root string) {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "etc", "common"), []byte("image\n"), 0o644))
+		require.NoError(t, os.RemoveAll(filepath.Join(root, "etc", "apt")))
+	})
 	need.Tool(t, "ssh")
+	must(t, b, b.Devices[0], "test ! -e /etc/apt; echo mine >/etc/common")
+	require.Equal(t, "image", must(t, b, b.Devices[1], "cat /etc/common; test ! -e /etc/apt"))
+	_, err := os.Stat("/etc/common")
+	require.ErrorIs(t, err, os.ErrNotExist, "the machine itself is as it was")
 	require.Equal(t, "d2", must(t, b, b.Devices[1], "hostname"))
-	_, err := os.Stat(filepath.Join(b.Devices[0].Root, "etc", "kept"))
+	_, err = os.Stat(filepath.Join(b.Devices[0].Root, "etc", "kept"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
