@@ -20,7 +20,7 @@ import (
 )
 
 // A firmware is a package manager for one thing: the file firmware, which holds a version.
-type firmware struct{ *manager.Machine }
+type firmware struct{ *manager.Access }
 
 var _ manager.Tool = firmware{}
 
@@ -88,7 +88,7 @@ func ExampleNew() {
 		return manager.Device{To: local.New(local.Config{}), Root: dir, User: true}, nil
 	}
 	fleet, err := manager.New(manager.Config{Reach: reach, Now: func() time.Time { return time.Unix(0, 0) }},
-		manager.Kind{Name: "firmware", Scheme: version.SemVer, Words: words{}, Open: func(m *manager.Machine) manager.Tool { return firmware{m} }})
+		manager.Kind{Name: "firmware", Scheme: version.SemVer, Words: words{}, Open: func(m *manager.Access) manager.Tool { return firmware{m} }})
 	if err != nil {
 		fmt.Println(err)
 		return

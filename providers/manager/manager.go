@@ -150,7 +150,7 @@ func (f *Forward) reach(ctx context.Context, t inventory.Tenant, d inventory.Dev
 		}
 		return nil, fmt.Errorf("%s: device %q: %w", f.kind.Name, d, err)
 	}
-	m := &Machine{Config: f.Config, kind: &f.kind, device: desk.Device{To: r.To, Root: r.Root, User: r.User}}
+	m := &Access{Config: f.Config, kind: &f.kind, device: desk.Device{To: r.To, Root: r.Root, User: r.User}}
 	m.book = m.device
 	if r.Ledger != "" {
 		m.book = desk.Folder(r.Ledger)

@@ -35,7 +35,7 @@ type Kind struct {
 	Words Words
 
 	// Open returns the package manager of a device. It does nothing yet.
-	Open func(m *Machine) Tool
+	Open func(m *Access) Tool
 }
 
 // Words tell what is a word of a package manager. The errors wrap [patch.ErrPermanent]; they are for words that no package has, or that
@@ -88,7 +88,7 @@ type Summer interface {
 
 // A Keeper is a Tool that can keep old packages to go back to.
 type Keeper interface {
-	// Keep brings the package that c.From is to [Machine.Kept] unless it is there.
+	// Keep brings the package that c.From is to [Access.Kept] unless it is there.
 	Keep(ctx context.Context, c Change) error
 }
 
@@ -143,7 +143,7 @@ type Change struct {
 	Sums       []string // SHA-256 of the files that the content allows; empty if it names none
 }
 
-// A Job is changes that are made together. Those that go back are made with the files that were kept, see [Machine.Kept].
+// A Job is changes that are made together. Those that go back are made with the files that were kept, see [Access.Kept].
 type Job struct {
 	Changes []Change
 	Back    bool

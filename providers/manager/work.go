@@ -16,11 +16,11 @@ import (
 // A work is the package manager of one device, and what is done with it.
 type work struct {
 	Tool
-	m    *Machine
+	m    *Access
 	name string
 }
 
-func newWork(m *Machine) *work { return &work{m.kind.Open(m), m, m.kind.Name} }
+func newWork(m *Access) *work { return &work{m.kind.Open(m), m, m.kind.Name} }
 
 // until returns a context that ends when somebody wishes so.
 func until(ctx context.Context, wished <-chan struct{}) (context.Context, context.CancelFunc) {

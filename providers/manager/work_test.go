@@ -85,7 +85,7 @@ func TestWhatBecomesOfAnInstallation(t *testing.T) {
 			dir := t.TempDir()
 			f, err := New(Config{Reach: func(context.Context, inventory.Tenant, inventory.DeviceID) (Device, error) {
 				return Device{To: local.New(local.Config{}), Root: dir, User: true}, nil
-			}}, Kind{Name: "shelf", Scheme: version.RPM, Words: tool, Open: func(*Machine) Tool { return tool }})
+			}}, Kind{Name: "shelf", Scheme: version.RPM, Words: tool, Open: func(*Access) Tool { return tool }})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = f.Close(context.Background()) })
 			c := rollout.Content{Patches: []rollout.Pinned{{ID: "p", Reversal: patch.ReversalReinstall,
@@ -101,7 +101,7 @@ func TestWhatBecomesOfAnInstallation(t *testing.T) {
 }
 
 func TestConfigs(t *testing.T) {
-	_, err := New(Config{}, Kind{Name: "x", Words: shelf{}, Open: func(*Machine) Tool { return nil }})
+	_, err := New(Config{}, Kind{Name: "x", Words: shelf{}, Open: func(*Access) Tool { return nil }})
 	require.ErrorContains(t, err, "x: config: Reach is nil")
 	_, err = New(Config{}, Kind{})
 	require.Equal(t, patch.Permanent, patch.FaultOf(err))

@@ -34,11 +34,11 @@ const Manager = "apk"
 // what is under way. Transports run apk and sh, with flock and sha256sum.
 func New(c manager.Config) (*manager.Fleet, error) {
 	return manager.New(c, manager.Kind{Name: "apk", Scheme: version.APK, Suffix: ".apk", Words: grammar.APK(), Restart: []string{"reboot"},
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Fetcher  = (*machine)(nil)
@@ -141,14 +141,14 @@ func (m *machine) Download(ctx context.Context, changes []manager.Change) error 
 // fetch brings the file of the new version to where packages are kept. apk fetches the newest, whatever is asked for: a file of another name is none.
 func (m *machine) fetch(ctx context.Context, c manager.Change) error {
 	to := manager.Change{Name: c.Name, Arch: c.Arch, From: c.To}
-	if kept, err := m.Machine.Keep(ctx, to); err != nil || kept {
+	if kept, err := m.Access.Keep(ctx, to); err != nil || kept {
 		return err
 	}
 	if _, err := m.run(ctx, "fetch", "--output", m.Folder(), c.Name); err != nil {
 		return err
 	}
 	file := m.Folder() + "/" + c.Name + "-" + c.To + ".apk"
-	kept, err := m.Machine.Keep(ctx, to, file)
+	kept, err := m.Access.Keep(ctx, to, file)
 	_, _ = m.Script(ctx, `rm -f "$1"`, nil, file)
 	if err == nil && !kept {
 		err = fmt.Errorf("apk fetched no %s-%s.apk: %w: %w", c.Name, c.To, manager.ErrNotOffered, patch.ErrPermanent)
@@ -182,7 +182,7 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 	if err != nil {
 		return err
 	}
-	kept, err := m.Machine.Keep(ctx, c, strings.Fields(string(res.Stdout))...)
+	kept, err := m.Access.Keep(ctx, c, strings.Fields(string(res.Stdout))...)
 	if err == nil && !kept {
 		err = fmt.Errorf("apk's cache has it not: %w", patch.ErrPermanent)
 	}

@@ -40,14 +40,14 @@ rm -f "$w.list"
 // Keep implements [manager.Keeper]: from the cache of apt, from an archive that still offers it, or made anew.
 func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 	name := path.Base(m.Kept(c.Name, c.From, c.Arch))
-	kept, err := m.Machine.Keep(ctx, c, m.Root()+"/var/cache/apt/archives/"+name)
+	kept, err := m.Access.Keep(ctx, c, m.Root()+"/var/cache/apt/archives/"+name)
 	if err != nil || kept {
 		return err
 	}
 	fetch := m.apt("download", nil, arg(manager.Change{Name: c.Name, Arch: c.Arch, To: c.From}))
 	fetch.Dir = m.Folder()
 	if _, err = m.run(ctx, fetch); err == nil {
-		if kept, err := m.Machine.Keep(ctx, c); err == nil && kept {
+		if kept, err := m.Access.Keep(ctx, c); err == nil && kept {
 			return nil
 		}
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 // The files are told with their sizes, since they hold anything.
 const lookScript = `for f in etc/os-release usr/lib/os-release proc/sys/kernel/random/boot_id var/lib/dpkg/status; do

@@ -19,7 +19,7 @@ type Device = manager.Device
 // New returns the fleet of c. The error wraps [patch.ErrPermanent] and names the field at fault. Close ends what is under way.
 func New(c Config) (*Fleet, error) {
 	return manager.New(c, manager.Kind{Name: "apt", Scheme: version.Deb, Suffix: ".deb", Words: grammar.Deb(),
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // CheckName returns an error, which wraps [patch.ErrPermanent], for what is no name of a package, or one that apt-get takes

@@ -34,11 +34,11 @@ import (
 func New(c manager.Config) (*manager.Forward, error) {
 	return manager.NewForward(c, manager.Kind{Name: "brew", Scheme: version.Loose, Words: grammar.Brew(),
 		Restart: []string{"shutdown", "-r", "now"},
-		Open:    func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open:    func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Fetcher = (*machine)(nil)

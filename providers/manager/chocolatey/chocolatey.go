@@ -34,11 +34,11 @@ import (
 // what is under way.
 func New(c manager.Config) (*manager.Fleet, error) {
 	return manager.New(c, manager.Kind{Name: "chocolatey", Scheme: version.NuGet, Words: grammar.Chocolatey(), Restart: windows.Restart(),
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Keeper = (*machine)(nil)
@@ -89,7 +89,7 @@ func (m *machine) list(ctx context.Context, args ...string) ([][]string, error) 
 // Look implements [manager.Tool].
 func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 	s := &manager.Sight{Scan: inventory.Scan{At: m.Now().UTC(), Software: []inventory.Software{}}}
-	system, err := windows.Look(ctx, m.Machine)
+	system, err := windows.Look(ctx, m.Access)
 	if err != nil {
 		return nil, fmt.Errorf("chocolatey: look: %w", err)
 	}
@@ -124,7 +124,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 }
 
 // Ready implements [manager.Tool].
-func (m *machine) Ready(ctx context.Context) error { return windows.Ready(ctx, m.Machine) }
+func (m *machine) Ready(ctx context.Context) error { return windows.Ready(ctx, m.Access) }
 
 // upgrade returns the arguments that bring one package to a version.
 func upgrade(c manager.Change, back bool, options ...string) []string {

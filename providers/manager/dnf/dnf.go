@@ -35,8 +35,8 @@ func New(c manager.Config) (*manager.Fleet, error) {
 
 const locks = "etc/dnf/plugins/versionlock.list"
 
-func open(m *manager.Machine) manager.Tool {
-	return &machine{rpm.Database{Machine: m, Locks: locks, Held: heldIn, Program: "dnf",
+func open(m *manager.Access) manager.Tool {
+	return &machine{rpm.Database{Access: m, Locks: locks, Held: heldIn, Program: "dnf",
 		Pids: []string{"var/lib/dnf/rpmdb_lock.pid", "var/cache/dnf/metadata_lock.pid", "var/cache/dnf/download_lock.pid", "run/dnf.pid"}}}
 }
 
@@ -184,7 +184,7 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 	if found := strings.TrimSpace(string(res.Stdout)); found != "" {
 		candidates = append(candidates, found)
 	}
-	if kept, err := m.Machine.Keep(ctx, c, candidates...); err != nil || kept {
+	if kept, err := m.Access.Keep(ctx, c, candidates...); err != nil || kept {
 		return err
 	}
 	verb := "reinstall"
@@ -197,7 +197,7 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 		}
 		return err
 	}
-	kept, err := m.Machine.Keep(ctx, c, candidates...)
+	kept, err := m.Access.Keep(ctx, c, candidates...)
 	if err == nil && !kept {
 		err = fmt.Errorf("dnf has not fetched %s: %w", path.Base(candidates[0]), patch.ErrPermanent)
 	}

@@ -32,11 +32,11 @@ const Manager = "pacman"
 // what is under way. Transports run pacman, pacman-conf and sh.
 func New(c manager.Config) (*manager.Fleet, error) {
 	return manager.New(c, manager.Kind{Name: Manager, Scheme: version.Arch, Suffix: ".pkg.tar", Words: grammar.Pacman(),
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Tool     = (*machine)(nil)
@@ -207,7 +207,7 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 		} else if file != "" {
 			files = append(files, file)
 		}
-		if kept, err := m.Machine.Keep(ctx, c, files...); err != nil || kept {
+		if kept, err := m.Access.Keep(ctx, c, files...); err != nil || kept {
 			return err
 		}
 	}

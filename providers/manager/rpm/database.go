@@ -21,7 +21,7 @@ import (
 // A Database is the database of rpm on a device that commands reach: what package managers over rpm have in common. Its methods are
 // those of [manager.Tool] and its abilities.
 type Database struct {
-	*manager.Machine
+	*manager.Access
 
 	// Held says of the text of Locks which packages are held, by name.
 	Held func(locks string) map[string]bool

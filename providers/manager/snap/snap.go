@@ -40,11 +40,11 @@ const (
 // what is under way. Transports run snap and sh.
 func New(c manager.Config) (*manager.Fleet, error) {
 	return manager.New(c, manager.Kind{Name: "snap", Scheme: version.Loose, Words: grammar.Snap(),
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Keeper = (*machine)(nil)

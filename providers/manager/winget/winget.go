@@ -50,11 +50,11 @@ ConvertTo-Json -Compress -Depth 4 @{packages=$all}`
 // what is under way.
 func New(c manager.Config) (*manager.Forward, error) {
 	return manager.NewForward(c, manager.Kind{Name: "winget", Scheme: version.WinGet, Words: grammar.WinGet(), Restart: windows.Restart(),
-		Open: func(m *manager.Machine) manager.Tool { return &machine{m} }})
+		Open: func(m *manager.Access) manager.Tool { return &machine{m} }})
 }
 
 // A machine is a device and how to work on it.
-type machine struct{ *manager.Machine }
+type machine struct{ *manager.Access }
 
 var (
 	_ manager.Tool   = (*machine)(nil)
@@ -91,7 +91,7 @@ func (m *machine) list(ctx context.Context) ([]listed, error) {
 // Look implements [manager.Tool].
 func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 	s := &manager.Sight{Scan: inventory.Scan{At: m.Now().UTC(), Software: []inventory.Software{}}}
-	system, err := windows.Look(ctx, m.Machine)
+	system, err := windows.Look(ctx, m.Access)
 	if err != nil {
 		return nil, fmt.Errorf("winget: look: %w", err)
 	}
@@ -125,7 +125,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 }
 
 // Ready implements [manager.Tool].
-func (m *machine) Ready(ctx context.Context) error { return windows.Ready(ctx, m.Machine) }
+func (m *machine) Ready(ctx context.Context) error { return windows.Ready(ctx, m.Access) }
 
 // Plan implements [manager.Tool].
 func (m *machine) Plan(ctx context.Context, j manager.Job) ([]manager.Move, error) {

@@ -44,7 +44,7 @@ func Argv(script string) []string {
 func Restart() []string { return []string{"shutdown.exe", "/r", "/t", "0"} }
 
 // Look asks the device.
-func Look(ctx context.Context, m *manager.Machine) (System, error) {
+func Look(ctx context.Context, m *manager.Access) (System, error) {
 	res, err := m.Run(ctx, transport.Command{Argv: Argv(Script)})
 	if err == nil {
 		err = desk.Failed(res)
@@ -68,7 +68,7 @@ func (s *System) Due() patch.Tri {
 }
 
 // Ready returns an error that wraps [patch.ErrBusy] while Windows Installer is at work, for as long as the configuration waits.
-func Ready(ctx context.Context, m *manager.Machine) error {
+func Ready(ctx context.Context, m *manager.Access) error {
 	return m.Wait(ctx, func() error {
 		s, err := Look(ctx, m)
 		if err == nil && *s.Installing {

@@ -13,8 +13,8 @@ import (
 	"github.com/patchflow/patchflow/providers/transport"
 )
 
-// A Machine is a device that a [Tool] works on.
-type Machine struct {
+// An Access is a device that a [Tool] works on.
+type Access struct {
 	Config // of the fleet
 	kind   *Kind
 	device desk.Device
@@ -23,17 +23,17 @@ type Machine struct {
 
 // Run runs a command on the device, with the rights of root unless the device is one of a user. Its words are those of the
 // C locale, and it asks no questions.
-func (m *Machine) Run(ctx context.Context, c transport.Command) (transport.Result, error) {
+func (m *Access) Run(ctx context.Context, c transport.Command) (transport.Result, error) {
 	return m.device.Run(ctx, c)
 }
 
 // Script runs a constant script for sh(1), with args as $1 and so on, which the shell does not look into.
-func (m *Machine) Script(ctx context.Context, script string, stdin []byte, args ...string) (transport.Result, error) {
+func (m *Access) Script(ctx context.Context, script string, stdin []byte, args ...string) (transport.Result, error) {
 	return m.device.Script(ctx, script, stdin, args...)
 }
 
 // Root is the root folder of the device without a slash at its end: "" for the system that runs.
-func (m *Machine) Root() string { return m.device.Root }
+func (m *Access) Root() string { return m.device.Root }
 
 const filesScript = `root=$1
 shift
@@ -49,7 +49,7 @@ echo end`
 
 // Files returns what files below the root folder hold, by their names, which have no blanks. Those that are not there are left out. The error wraps
 // [patch.ErrBusy] if one was changed while it was read.
-func (m *Machine) Files(ctx context.Context, names ...string) (map[string][]byte, error) {
+func (m *Access) Files(ctx context.Context, names ...string) (map[string][]byte, error) {
 	res, err := m.Script(ctx, filesScript, nil, append([]string{m.Root()}, names...)...)
 	if err == nil {
 		err = desk.Failed(res)
@@ -79,7 +79,7 @@ if [ -r "$f" ]; then cat "$f"; elif [ -z "$1" ] && command -v sysctl >/dev/null;
 :`
 
 // Boot returns what Linux and macOS tell their boot apart by, and "" if the device does not tell it.
-func (m *Machine) Boot(ctx context.Context) (string, error) {
+func (m *Access) Boot(ctx context.Context) (string, error) {
 	res, err := m.Script(ctx, bootScript, nil, m.Root())
 	if err == nil {
 		err = desk.Failed(res)
@@ -88,10 +88,10 @@ func (m *Machine) Boot(ctx context.Context) (string, error) {
 }
 
 // Folder is where packages are kept on the device.
-func (m *Machine) Folder() string { return m.device.Folder() + "/kept" }
+func (m *Access) Folder() string { return m.device.Folder() + "/kept" }
 
 // Kept is where the file of a package is kept.
-func (m *Machine) Kept(name, version, arch string) string {
+func (m *Access) Kept(name, version, arch string) string {
 	return m.Folder() + "/" + name + "_" + strings.ReplaceAll(version, ":", "%3a") + "_" + arch + m.kind.Suffix
 }
 
@@ -108,8 +108,8 @@ for f; do
 done
 echo none`
 
-// Keep copies the first of files that is there to [Machine.Kept], and says whether a file is kept there now.
-func (m *Machine) Keep(ctx context.Context, c Change, files ...string) (bool, error) {
+// Keep copies the first of files that is there to [Access.Kept], and says whether a file is kept there now.
+func (m *Access) Keep(ctx context.Context, c Change, files ...string) (bool, error) {
 	res, err := m.Script(ctx, keptScript, nil, append([]string{m.Kept(c.Name, c.From, c.Arch)}, files...)...)
 	if err == nil {
 		err = desk.Failed(res)
@@ -121,7 +121,7 @@ func (m *Machine) Keep(ctx context.Context, c Change, files ...string) (bool, er
 const pruneScript = `cd "$1" 2>/dev/null || exit 0
 ls -t -- "$2"_*_"$3" 2>/dev/null | tail -n +4 | while IFS= read -r f; do rm -f -- "$f"; done`
 
-func (m *Machine) prune(ctx context.Context, c Change) {
+func (m *Access) prune(ctx context.Context, c Change) {
 	if m.kind.Suffix == "" {
 		return
 	}
@@ -129,7 +129,7 @@ func (m *Machine) prune(ctx context.Context, c Change) {
 }
 
 // note writes down what changes replace, before they do.
-func (m *Machine) note(ctx context.Context, changes []Change) error {
+func (m *Access) note(ctx context.Context, changes []Change) error {
 	var lines strings.Builder
 	for _, c := range changes {
 		fmt.Fprintf(&lines, "%s %s %s %s\n", c.Name, orDash(c.Arch), c.From, c.To)
@@ -146,7 +146,7 @@ func orDash(arch string) string {
 }
 
 // notes returns what was ever noted, oldest first. A line that is torn is none.
-func (m *Machine) notes(ctx context.Context) ([]Change, error) {
+func (m *Access) notes(ctx context.Context) ([]Change, error) {
 	text, err := m.book.Notes(ctx)
 	if err != nil {
 		return nil, m.wrap("undo", err)
@@ -168,7 +168,7 @@ func (m *Machine) notes(ctx context.Context) ([]Change, error) {
 }
 
 // Check returns an error if c holds anything that is not to reach a command.
-func (m *Machine) Check(c Change) error {
+func (m *Access) Check(c Change) error {
 	words := m.kind.Words
 	err := words.CheckName(c.Name)
 	for _, wrong := range []error{words.CheckArch(c.Arch), words.CheckVersion(c.From), words.CheckVersion(c.To)} {
@@ -179,7 +179,7 @@ func (m *Machine) Check(c Change) error {
 	return err
 }
 
-func (m *Machine) wrap(what string, err error) error {
+func (m *Access) wrap(what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (m *Machine) wrap(what string, err error) error {
 }
 
 // Pause waits for [Config.Poll], and says whether ctx has outlasted it.
-func (m *Machine) Pause(ctx context.Context) bool {
+func (m *Access) Pause(ctx context.Context) bool {
 	timer := time.NewTimer(m.Poll)
 	defer timer.Stop()
 	select {
@@ -199,7 +199,7 @@ func (m *Machine) Pause(ctx context.Context) bool {
 }
 
 // Wait asks free until its error is no more [patch.ErrBusy], for as long as [Config.Lock] says.
-func (m *Machine) Wait(ctx context.Context, free func() error) error {
+func (m *Access) Wait(ctx context.Context, free func() error) error {
 	until := m.Now().Add(max(m.Lock, 0))
 	for {
 		err := free()
