@@ -23,6 +23,7 @@ type owner struct {
 	degraded error
 	calls    bitset          // devices for which a provider call is queued or under way
 	news     bitset          // devices with a task that was decided and is not written down yet
+	unsure   bitset          // devices with a task that an owner before may have begun, while that is not known
 	asking   map[string]bool // requests for which a call is queued or under way
 	leases   map[int32]leased
 	swept    time.Time // when those that are over are dropped next
@@ -71,7 +72,7 @@ func (o *owner) use(m *rollout.Machine, head rollout.Head) {
 	defer o.mu.Unlock()
 	n := len(m.Plan().Devices)/64 + 1
 	o.m, o.head, o.fresh = m, head, true
-	o.calls, o.news = make(bitset, n), make(bitset, n)
+	o.calls, o.news, o.unsure = make(bitset, n), make(bitset, n), make(bitset, n)
 }
 
 // put tells the owner something. One that has ended says so.
@@ -262,12 +263,13 @@ func (o *owner) decide(items []item) (steps []step) {
 	return steps
 }
 
-// mark remembers which tasks are not written down yet. The caller holds the lock.
+// mark remembers which tasks are not written down yet, and that nobody else has begun them. The caller holds the lock.
 func (o *owner) mark(b rollout.Batch) {
 	for _, a := range b.Actions {
 		if run, ok := a.(rollout.Run); ok {
 			for _, d := range run.Devices {
 				o.news.set(d)
+				o.unsure.clear(d)
 			}
 		}
 	}
@@ -403,9 +405,15 @@ func (o *owner) poll() {
 	var jobs []job
 	o.mu.Lock()
 	for d := range o.m.Running() {
-		if seq, ok := o.m.Current(d); ok && !o.calls.has(d) {
-			o.calls.set(d)
-			jobs = append(jobs, job{owner: o, what: jobPoll, device: d, seq: seq})
+		switch {
+		case o.calls.has(d):
+		case o.unsure.has(d):
+			jobs = o.runJobs(jobs, []int32{d})
+		default:
+			if seq, ok := o.m.Current(d); ok {
+				o.calls.set(d)
+				jobs = append(jobs, job{owner: o, what: jobPoll, device: d, seq: seq})
+			}
 		}
 	}
 	for q := range o.m.Requests() {
@@ -415,8 +423,8 @@ func (o *owner) poll() {
 	o.enqueue(jobs)
 }
 
-// calledBack says that a provider call has returned.
-func (o *owner) calledBack(j job) {
+// calledBack says that a provider call has returned, and whether it is known now how the task stands.
+func (o *owner) calledBack(j job, known bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch j.what {
@@ -425,8 +433,19 @@ func (o *owner) calledBack(j job) {
 	case jobRun, jobPoll:
 		if seq, ok := o.current(j.device); !ok || seq == j.seq {
 			o.calls.clear(j.device)
+			if known {
+				o.unsure.clear(j.device)
+			}
 		}
 	}
+}
+
+// doubts says whether an owner before may have begun the task of j, and nobody knows yet.
+func (o *owner) doubts(j job) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seq, ok := o.current(j.device)
+	return ok && seq == j.seq && o.unsure.has(j.device)
 }
 
 func (o *owner) current(d int32) (uint32, bool) {
@@ -562,21 +581,3 @@ func (o *owner) close() {
 }
 
 var errEnded = errors.New("the rollout's owner has ended")
-
-// A bitset holds one bit for each device.
-type bitset []uint64
-
-func (b *bitset) set(d int32) {
-	for int(d/64) >= len(*b) { // it has joined
-		*b = append(*b, 0)
-	}
-	(*b)[d/64] |= 1 << (d % 64)
-}
-
-func (b bitset) clear(d int32) {
-	if int(d/64) < len(b) {
-		b[d/64] &^= 1 << (d % 64)
-	}
-}
-
-func (b bitset) has(d int32) bool { return int(d/64) < len(b) && b[d/64]&(1<<(d%64)) != 0 }

@@ -132,7 +132,8 @@ func New(cfg Config) (*Runner, error) {
 
 // Run takes up the unfinished rollouts of the journal, then serves until ctx is done, and returns ctx's error. What is under
 // way then is left for the next process: its tasks go on on their devices. Run returns an error at once if the journal
-// cannot be read or if the runner is running already. A rollout that cannot be taken up stops no other: it is degraded, and
+// cannot be read or if the runner is running already. Of a task that another process may have begun, on a device that cannot be
+// reached now, nothing is known until it can, or until the time of the task is up. A rollout that cannot be taken up stops no other: it is degraded, and
 // tried again.
 func (r *Runner) Run(ctx context.Context) error {
 	r.mu.Lock()

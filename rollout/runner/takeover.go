@@ -25,6 +25,11 @@ func (o *owner) load(ctx context.Context) error {
 	}
 	o.adopted, o.claim = m.Adoptions(), nil
 	o.use(m, head)
+	o.mu.Lock()
+	for d := range m.Running() {
+		o.unsure.set(d)
+	}
+	o.mu.Unlock()
 	o.adoptSessions()
 	o.arrive()
 	if m.Stage().Final() {

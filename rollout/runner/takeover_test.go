@@ -28,6 +28,8 @@ type scenario struct {
 	behave func(born time.Time) func(inventory.DeviceID, rollout.Task) memory.Behaviour
 	stage  rollout.Stage
 	exact  bool // the tasks do not depend on the order in which devices answer
+
+	away inventory.DeviceID // it is away for a while: how often it is tried meanwhile depends on when somebody takes over
 }
 
 func scenarios() []scenario {
@@ -43,7 +45,7 @@ func scenarios() []scenario {
 	undo.Rollback.On = policy.FailRollsBackAll
 	return []scenario{
 		{
-			name: "retries, approvals, reboots", stage: rollout.StageDone, exact: true,
+			name: "retries, approvals, reboots", stage: rollout.StageDone, exact: true, away: "dev-008",
 			policy: gated(approves(policy.Ring{Name: "test", Share: 2500, Gate: soak}, policy.Ring{Name: "broad", Rest: true, MaxActive: 4})),
 			behave: func(born time.Time) func(inventory.DeviceID, rollout.Task) memory.Behaviour {
 				return func(d inventory.DeviceID, t rollout.Task) memory.Behaviour {
@@ -132,6 +134,11 @@ func play(t *testing.T, sc scenario, n int64, instead func(append func() error, 
 		appends = j.appends.Load()
 		e.Status.At = time.Time{}
 		e.Tasks = begun(t, f)
+		for id := range e.Tasks {
+			if name, err := rollout.ParseTaskID(id); err != nil || name.Device == sc.away {
+				delete(e.Tasks, id)
+			}
+		}
 		e.Installs, e.Versions = make(map[inventory.DeviceID]int), make(map[inventory.DeviceID]version.Version)
 		for i := range deviceCount {
 			id := dev(i)
@@ -350,4 +357,93 @@ func TestCommandsAndReportsOfTwoProcesses(t *testing.T) {
 		require.Greater(t, skipped, 5)
 		require.Len(t, begun(t, f), 2*(60-skipped))
 	})
+}
+
+// absent is a fleet that cannot be reached now and then.
+type absent struct {
+	*memory.Fleet
+	away func() bool
+}
+
+func (a *absent) reach(ctx context.Context, t rollout.Task, ask func(context.Context, rollout.Task) (rollout.Report, error)) (rollout.Report, error) {
+	if a.away() {
+		return rollout.Report{}, fmt.Errorf("no route: %w", patch.ErrUnreachable)
+	}
+	return ask(ctx, t)
+}
+
+func (a *absent) Deploy(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return a.reach(ctx, t, a.Fleet.Deploy)
+}
+
+func (a *absent) Status(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return a.reach(ctx, t, a.Fleet.Status)
+}
+
+func (a *absent) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return a.reach(ctx, t, a.Fleet.Verify)
+}
+
+// The next process cannot reach a device on which the one before has begun something, or may have: that says nothing about how it stands.
+// It is found out once the device is back, and is no failure that somebody else might fill with other work.
+func TestADeviceThatIsAwayWhenItsRolloutIsTakenOver(t *testing.T) {
+	for name, row := range map[string]struct {
+		begun bool // by the process before
+		back  time.Duration
+	}{
+		"at work":                           {true, 40 * time.Minute},
+		"not begun":                         {false, 40 * time.Minute},
+		"at work, and back when it is over": {true, 30 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fleet(nil, 1)
+				f.Behave = behave(memory.Behaviour{Latency: 20 * time.Minute})
+				born := time.Now()
+				away := func() bool {
+					gone := time.Since(born)
+					return gone > 5*time.Minute && gone < row.back || gone == 0 && !row.begun
+				}
+				j := new(memjournal.Journal)
+				cfg := config(f, j)
+				cfg.Deployer = &absent{f, away}
+				first := cfg
+				if !row.begun { // it dies between writing down and acting
+					first.Deployer = &deployer{Fleet: f, deploy: func(ctx context.Context, _ rollout.Task) (rollout.Report, error) {
+						<-ctx.Done()
+						return rollout.Report{}, ctx.Err()
+					}}
+				}
+				r := newRunner(t, first)
+				begin(t, r, key("q1"), all())
+				stop := run(t, r)
+				pass(6 * time.Minute)
+				require.ErrorIs(t, stop(), context.Canceled)
+
+				next := start(t, cfg)
+				require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: 1}, outcomes(ends(t, next, key("q1"))))
+				begun(t, f)
+				require.Equal(t, 1, f.Installs(dev(0)))
+				_, batches := history(t, j, key("q1"))
+				issued, _ := events[rollout.Issued](batches)
+				answers, at := events[rollout.Answered](batches)
+				installs := 0
+				for _, e := range issued {
+					if e.Op == rollout.OpInstall {
+						installs++
+					}
+				}
+				require.Equal(t, 1, installs, "the task that was begun is the one that ends")
+				for i, a := range answers {
+					if !a.Reports[0].Phase.Last() {
+						continue
+					}
+					// When the time of a task is up the device is looked at afresh.
+					require.False(t, at[i].Before(born.Add(min(row.back, 4*time.Hour))), "nothing is known of it: %v", a.Reports)
+				}
+				late, _ := events[rollout.TimedOut](batches)
+				require.Equal(t, row.back > 4*time.Hour, len(late) > 0)
+			})
+		})
+	}
 }

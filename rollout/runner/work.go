@@ -34,7 +34,7 @@ func (r *Runner) do(ctx context.Context, j job) {
 	}
 	task, ok := j.owner.task(j.device)
 	if !ok || task.Handle.Seq != j.seq {
-		j.owner.calledBack(j) // the rollout has moved on
+		j.owner.calledBack(j, false) // the rollout has moved on
 		return
 	}
 	var report rollout.Report
@@ -49,20 +49,22 @@ func (r *Runner) do(ctx context.Context, j job) {
 		return
 	case jobRun:
 		err = r.guard(ctx, func() (err error) { report, err = r.begin(call, task); return err })
-		if err != nil {
+		if err != nil && (patch.FaultOf(err) != patch.Unreachable || !j.owner.doubts(j)) {
 			report = rollout.Failure(err)
 		}
 	case jobPoll:
 		err = r.guard(ctx, func() (err error) { report, err = r.cfg.Deployer.Status(call, task); return err })
 		if err != nil {
 			report = rollout.Report{} // not known: counts for nothing
-			r.log.DebugContext(ctx, "status is not known", "rollout", j.owner.key.String(), "task", string(task.ID), "error", err)
 		}
+	}
+	if report.Phase == rollout.PhaseUnknown && err != nil {
+		r.log.DebugContext(ctx, "status is not known", "rollout", j.owner.key.String(), "task", string(task.ID), "error", err)
 	}
 	if ctx.Err() != nil && err != nil {
 		return // the runner is ending: the next process asks again
 	}
-	j.owner.calledBack(j)
+	j.owner.calledBack(j, err == nil || report.Phase != rollout.PhaseUnknown)
 	if report.Phase != rollout.PhaseUnknown {
 		j.owner.put(item{report: &rollout.TaskReport{Handle: task.Handle, Report: report}})
 	}
@@ -133,12 +135,12 @@ func (r *Runner) verifyByScan(ctx context.Context, s inventory.Scanner, t rollou
 func (r *Runner) ask(ctx context.Context, j job) {
 	q, ok := j.owner.request(j.request)
 	if !ok {
-		j.owner.calledBack(j)
+		j.owner.calledBack(j, true)
 		return
 	}
 	var ds []policy.Decision
 	err := r.guard(ctx, func() (err error) { ds, err = decisions(ctx, r.cfg.Approver, q); return err })
-	j.owner.calledBack(j)
+	j.owner.calledBack(j, true)
 	if err != nil {
 		r.log.WarnContext(ctx, "approver has no answer", "rollout", j.owner.key.String(), "request", q.ID, "error", err)
 		return
