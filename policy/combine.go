@@ -131,6 +131,7 @@ func settings() []setting {
 		{path: "reboot.windows"},
 		{path: "reboot.deferrals"},
 		{path: "rollback.on"},
+		{path: "rollback.wait"},
 		{path: "rollback.irreversible", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Irreversible) }},
 		{path: "rollback.acknowledged", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Acknowledged) }},
 		{path: "health.metrics"},

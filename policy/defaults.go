@@ -71,6 +71,12 @@ func (r Retry) WithDefaults() Retry {
 	}
 }
 
+// WithDefaults returns r with a wait of 24 hours if it has none.
+func (r Rollback) WithDefaults() Rollback {
+	r.Wait = cmp.Or(r.Wait, 24*Duration(time.Hour))
+	return r
+}
+
 // WithDefaults returns r with a timeout of 30 minutes if it has none, and the defaults of its deferrals.
 func (r Reboot) WithDefaults() Reboot {
 	r.Timeout = cmp.Or(r.Timeout, Duration(30*time.Minute))

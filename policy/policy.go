@@ -176,6 +176,11 @@ type Rollback struct {
 	// Irreversible allows a plan with a rollback to hold patches that cannot be taken back. Without it such a plan is refused.
 	Irreversible bool `json:"irreversible,omitempty" yaml:"irreversible,omitempty"`
 
+	// Wait is how long a device that is to be rolled back waits for the known end of a task there that had no answer in time, or was lost,
+	// before its rollback has failed and a person is needed: a rollback never overlaps with what it takes back. A backup that had
+	// no answer is waited for as long, before another one is made. 0 means 24h.
+	Wait Duration `json:"wait,omitempty" yaml:"wait,omitempty"`
+
 	// Acknowledged says that somebody has accepted a rollout that nothing takes back. [Lint] then does not warn of it.
 	Acknowledged bool `json:"acknowledged,omitempty" yaml:"acknowledged,omitempty"`
 }

@@ -60,6 +60,7 @@ func (p *Policy) faults() []*FieldError {
 		c.fault("backup.maxAge", "there is an age, but backup.need is none")
 	}
 	c.enum("rollback.on", p.Rollback.On)
+	c.duration("rollback.wait", p.Rollback.Wait)
 	c.health("health", &p.Health)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)

@@ -206,6 +206,7 @@ func (m *Machine) apply(e Event) {
 		m.applyAnswered(e)
 	case TimedOut:
 		for _, d := range e.Devices {
+			m.leaveUnended(d)
 			m.dev[d].state = answered
 			m.dev[d].flags &^= picked
 			switch m.dev[d].op {
@@ -302,6 +303,10 @@ func (m *Machine) apply(e Event) {
 
 func (m *Machine) applyLate(late Late) {
 	for i := range late.Reports {
+		if late.Reports[i].Device < 0 || int(late.Reports[i].Device) >= len(m.dev) {
+			continue
+		}
+		m.applyEnd(&late.Reports[i])
 		if d := late.Reports[i].Device; d >= 0 && int(d) < len(m.dev) && m.dev[d].late < 255 {
 			m.dev[d].late++
 		}
@@ -365,7 +370,8 @@ func (m *Machine) applyIssued(e Issued) {
 		dev.state, dev.op, dev.phase = running, e.Op, PhaseUnknown
 		dev.due, dev.issued, dev.startBy = due, m.now, startBy
 		if dev.aux > 0 {
-			m.aux[dev.aux-1].ref = ""
+			a := &m.aux[dev.aux-1]
+			a.ref, a.saving = "", a.saving && !e.Op.changes()
 		}
 	}
 	if due != 0 {
@@ -378,6 +384,9 @@ func (m *Machine) applyAnswered(e Answered) {
 	for i := range e.Reports {
 		r := &e.Reports[i]
 		dev := &m.dev[r.Device]
+		if r.Phase.Last() && !r.Ends() && dev.phase == PhaseRunning {
+			m.leaveUnended(r.Device) // it was lost while it worked
+		}
 		dev.phase = r.Phase
 		dev.flags &^= picked
 		if dev.offline != 0 && !(r.Phase == PhaseFailed && r.Fault == patch.Unreachable) {
@@ -417,8 +426,12 @@ func (m *Machine) applyAnswered(e Answered) {
 		if dev.op == OpBackup {
 			m.saving--
 		}
+		if r.Idle == patch.Yes && dev.op == OpVerify {
+			m.applyIdle(r.Device)
+		}
 		switch {
 		case r.Phase == PhaseSucceeded && dev.op == OpReboot:
+			m.applyIdle(r.Device) // nothing runs on through a restart
 			dev.flags &^= owes
 			if a := m.auxOf(r.Device); a != nil {
 				a.delay = delay{} // another restart is announced anew
@@ -476,7 +489,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 				m.unplace(d)
 			}
 		}
-		if was == OpBackup && dev.flags&touched == 0 {
+		if (was == OpBackup || e.Op == OpBackup) && dev.flags&touched == 0 {
 			m.unplace(d)
 		}
 		switch e.Fault {
@@ -552,42 +565,6 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		m.reckon(d)
 	}
 	m.dirty = true
-}
-
-func (m *Machine) applyUndo(e UndoBegan) {
-	for _, d := range e.Devices {
-		dev := &m.dev[d]
-		if dev.flags&undone != 0 {
-			continue
-		}
-		before := m.weighBefore(d)
-		dev.flags |= undone
-		m.undoing++
-		switch dev.state {
-		case settled:
-			m.rings[dev.ring].counts[dev.outcome]--
-			m.unsettled++
-			dev.former, dev.outcome = dev.outcome, Unsettled
-			m.reckon(d)
-			m.toUndo(d)
-		case waiting:
-			m.toUndo(d)
-		}
-		m.reweigh(d, before)
-	}
-	m.dirty = true
-}
-
-// toUndo makes a device that is at nothing wait for its rollback.
-func (m *Machine) toUndo(d int32) {
-	dev := &m.dev[d]
-	dev.state, dev.op, dev.due, dev.tries = waiting, OpRollback, m.now, 0
-	dev.flags &^= absent | already
-	if dev.flags&session == 0 {
-		m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
-	} else {
-		m.setTimer(d, m.now)
-	}
 }
 
 func (m *Machine) applyStaged(e Staged) {

@@ -233,6 +233,9 @@ func (m *Machine) applyUnsaved(d int32, spent bool) {
 func (m *Machine) applyBackedUp(e BackedUp) {
 	for i, d := range e.Devices {
 		b := &m.backups[d]
+		if a := m.auxOf(d); a != nil {
+			a.saving = false
+		}
 		switch e.Then {
 		case BackupProved:
 			b.id, b.at, b.tries = e.Backups[i].ID, nanos(e.Backups[i].At), 0

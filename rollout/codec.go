@@ -151,6 +151,12 @@ func (e *encoder) json(v any) {
 	e.bytes(b)
 }
 
+// moreFields says that another byte tells which further fields of a report follow.
+const (
+	moreFields byte = 1 << 7
+	hasIdle    byte = 1 << 0
+)
+
 func (e *encoder) reports(rs []TaskReport) {
 	e.uint(uint64(len(rs)))
 	var last int32
@@ -165,6 +171,9 @@ func (e *encoder) reports(rs []TaskReport) {
 			if set {
 				has |= 1 << bit
 			}
+		}
+		if r.Idle != 0 {
+			has |= moreFields
 		}
 		e.byte(byte(r.Phase))
 		e.byte(has)
@@ -188,6 +197,10 @@ func (e *encoder) reports(rs []TaskReport) {
 		}
 		if r.Backup != (Backup{}) {
 			e.backup(r.Backup)
+		}
+		if has&moreFields != 0 {
+			e.byte(hasIdle)
+			e.byte(byte(r.Idle))
 		}
 	}
 }
@@ -363,6 +376,11 @@ func (d *decoder) reports() []TaskReport {
 		}
 		if has&64 != 0 {
 			r.Backup = d.backup()
+		}
+		if has&moreFields != 0 {
+			if d.byte()&hasIdle != 0 {
+				r.Idle = patch.Tri(d.byte())
+			}
 		}
 	}
 	return rs

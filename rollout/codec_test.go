@@ -17,7 +17,7 @@ func everyEvent() []Event {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 123, time.UTC)
 	reports := []TaskReport{
 		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour, Backup: Backup{"b7", at}}},
-		{Handle{1, 900}, Report{Phase: PhaseSucceeded}},
+		{Handle{1, 900}, Report{Phase: PhaseSucceeded, Idle: patch.Yes}},
 	}
 	return []Event{
 		Began{"sha256:ab", 1}, Adopted{"me"},

@@ -24,7 +24,8 @@ type Deployer interface {
 	Deploy(ctx context.Context, t Task) (Report, error)
 
 	// Status tells how a task stands that any call has begun. An error, and [PhaseUnknown], mean "not known" and never
-	// count against the device. Once a last report was given, every later call gives an equal one.
+	// count against the device. Once a last report was given, every later call gives an equal one. It is asked about tasks that had no
+	// answer in time too ([Task.Unended]): a rollback waits for their end.
 	Status(ctx context.Context, t Task) (Report, error)
 }
 

@@ -83,6 +83,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 			x.soonest(instant(h.from))
 		}
 	}
+	x.unended(m, int32(i))
 	if limit := m.plan.Policy.MaxActive; limit > 0 && m.active >= limit {
 		x.Reasons = append(x.Reasons, message("wait-limit", "active", strconv.Itoa(m.active), "limit", strconv.Itoa(limit)))
 	}

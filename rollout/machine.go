@@ -146,6 +146,9 @@ const (
 type aux struct {
 	ref, boot string
 	delay     delay
+	unended   []unended // tasks of which no end is known, the oldest first
+	since     int64     // the last of these is, or it is to be rolled back since
+	saving    bool      // what was tried last is a backup that had no answer in time
 }
 
 type ring struct {
@@ -583,6 +586,7 @@ func (m *Machine) Task(d int32) (Task, bool) {
 		t.Attempt = int(dev.attempts)
 	}
 	m.backupOf(d, &t)
+	t.Unended = m.unendedOf(d)
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}
@@ -611,8 +615,13 @@ func (m *Machine) setAux(d int32) *aux {
 	return m.auxOf(d)
 }
 
+// dropAux lets go of it, but for the tasks of which no end is known.
 func (m *Machine) dropAux(d int32) {
 	if i := m.dev[d].aux; i > 0 {
+		if old := m.aux[i-1]; len(old.unended) > 0 {
+			m.aux[i-1] = aux{unended: old.unended, since: old.since}
+			return
+		}
 		m.aux[i-1] = aux{}
 		m.auxFree = append(m.auxFree, i)
 		m.dev[d].aux = 0

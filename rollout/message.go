@@ -111,6 +111,8 @@ func english(code string) (string, bool) {
 		return "{devices}: not backed up[ ({fault})], so left as it is", true
 	case "wait-backup":
 		return "it has no backup yet: {tries} of {attempts} tries have failed", true
+	case "wait-unended":
+		return "an earlier {ops} has no known end and may still be running: waits for its end, at most until {until}", true
 	case "wait-download":
 		return "downloads ahead from {at}", true
 	case "window-missed":

@@ -118,6 +118,17 @@ func failing(n int32, f patch.Fault) func(Task) *Report {
 	}
 }
 
+// neverEnding lets nobody ever hear of the installation on the first device, where nothing is found.
+func neverEnding(t Task) *Report {
+	switch {
+	case t.Handle.Device > 0:
+		return fine(t)
+	case t.Op == OpVerify:
+		return &Report{Phase: PhaseFailed}
+	}
+	return nil
+}
+
 // backing shows backups of that age.
 func backing(age time.Duration) func(Task) *Report {
 	return func(t Task) *Report {
@@ -305,6 +316,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Feedback.Answers": {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Answers: 10}), want: "rollout is done"},
 
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
+		"Rollback.Wait": {answer: neverEnding, base: func(p *policy.Policy) {
+			p.Rollback.On = policy.FailRollsBackAll
+			p.Rollback.Wait, p.Retry.Attempts = 200*hour, 1
+		},
+			change: func(p *policy.Policy) { p.Rollback.Wait = 2 * hour }, want: "rollback-failed (needs-user)"},
 		"Rollback.Irreversible": {answer: failing(1, patch.Permanent), base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll },
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}

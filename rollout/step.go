@@ -85,6 +85,9 @@ func (m *Machine) classify(r *TaskReport) reportClass {
 		}
 		return reportIdle
 	}
+	if _, ends := m.endOf(r); ends {
+		return reportLate
+	}
 	if !r.Phase.Last() || r.Seq > dev.seq || dev.late >= lateLimit {
 		return reportIdle
 	}
@@ -171,6 +174,10 @@ func (m *Machine) followVerify(d int32, r *TaskReport, fault patch.Fault) {
 	dev := &m.dev[d]
 	isGone := dev.flags&absent != 0
 	switch {
+	case !isGone && m.awaits(d) && (dev.flags&undone != 0 || m.savingUnended(d)):
+		m.awaitEnd(d, fault)
+	case !isGone && m.savingUnended(d):
+		m.backupTimedOut(d)
 	case r.Phase == PhaseSucceeded && isGone:
 		m.settle(d, RolledBack, patch.NoFault)
 	case dev.flags&undone != 0 && !isGone:
@@ -195,6 +202,8 @@ func (m *Machine) followVerify(d int32, r *TaskReport, fault patch.Fault) {
 		m.settle(d, RollbackFailed, patch.NoFault)
 	case int(dev.attempts) >= m.retry.Attempts || m.stage == StageEnding:
 		m.settle(d, Failed, patch.Transient)
+	case r.Idle == patch.No && m.awaits(d):
+		m.awaitEnd(d, patch.NoFault) // an earlier attempt is still at it
 	default:
 		// It looked, and what had been installed is not there.
 		k := bin{op: OpInstall, fault: patch.Transient, spent: true}
@@ -266,7 +275,7 @@ func (m *Machine) next(d int32, op Op) {
 			return
 		}
 	}
-	m.bins.add(bin{what: toIssue, op: op}, d)
+	m.bins.add(bin{what: toIssue, op: m.safely(d, op)}, d)
 }
 
 // restart restarts a device, or makes it wait until it may be.
@@ -442,7 +451,7 @@ func (m *Machine) resume(d int32) {
 	if op == OpReboot && m.stage == StageEnding {
 		op = OpVerify
 	}
-	m.bins.add(bin{what: toIssue, op: op, absent: dev.flags&absent != 0}, d)
+	m.bins.add(bin{what: toIssue, op: m.safely(d, op), absent: dev.flags&absent != 0}, d)
 }
 
 // timedOut decides what follows a task that has not answered in time: the device is asked what is true.
@@ -452,10 +461,18 @@ func (m *Machine) timedOut(d int32) {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: true}, d)
 	case OpBackup:
+		if m.stage == StageActive && dev.flags&undone == 0 {
+			m.next(d, OpVerify) // another one, and the installation, wait until this one has surely ended
+			return
+		}
 		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:
 		m.verifyGone(d)
 	case OpVerify:
+		if dev.flags&absent == 0 && m.awaits(d) && (dev.flags&undone != 0 || m.savingUnended(d)) {
+			m.awaitEnd(d, patch.NoFault)
+			return
+		}
 		m.again(d, &TaskReport{}, patch.Transient, int(dev.tries), failure(dev.flags&absent != 0))
 	default:
 		m.next(d, OpVerify)

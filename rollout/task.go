@@ -93,6 +93,10 @@ type Task struct {
 	// BootID is the device's boot before a reboot that the task is to prove, if known.
 	BootID string `json:"bootID,omitempty"`
 
+	// Unended are the earlier tasks of this rollout on the device of which no end is known. A look ([OpVerify]) tells by Report.Idle whether
+	// they run no more: until that is known, nothing is rolled back.
+	Unended []TaskRef `json:"unended,omitempty"`
+
 	// Since is set with [OpBackup]: a backup that the device has and that was made then or later will do.
 	Since time.Time `json:"since,omitzero"`
 	// Backup is what the device can be taken back to: the one that this rollout has a proof of. With [OpRollback] it is what patches
@@ -194,6 +198,7 @@ type Report struct {
 	BootID     string        `json:"bootID,omitempty"`     // the device's boot, if known
 	RetryAfter time.Duration `json:"retryAfter,omitempty"` // with PhaseFailed: not to be tried again any sooner
 	Backup     Backup        `json:"backup,omitzero"`      // with PhaseSucceeded of an OpBackup: the proof of it
+	Idle       patch.Tri     `json:"idle,omitempty"`       // with the last one of an OpVerify: whether all of Task.Unended surely run no more
 }
 
 // Failure makes the report for a call that failed: [PhaseFailed], with the class that [patch.FaultOf] finds in err.

@@ -253,7 +253,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Task.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -400,6 +400,12 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 		"Scope.Joiner": func(t *testing.T) {
 			_, err := scopeOfBerlin(t).Joiner(labelled("acme/bonn"))
 			require.ErrorContains(t, err, `belongs to tenant "acme/bonn"`)
+		},
+		"Task.Earlier": func(t *testing.T) {
+			now := Task{Tenant: "acme/berlin", Rollout: Key{"acme", "q1"}, Device: "ada", Op: OpVerify, Handle: Handle{Device: 1, Seq: 3}}
+			then := now.Earlier(TaskRef{ID: NewTaskID(now.Rollout, "all", "ada", OpInstall, 1), Op: OpInstall, Ref: "17"})
+			require.Equal(t, Task{ID: "acme:q1/all/ada/install/1", Tenant: "acme/berlin", Rollout: now.Rollout, Device: "ada", Op: OpInstall,
+				Handle: Handle{Device: 1, Seq: 1}, Ref: "17"}, then)
 		},
 		"Strata.Of": func(t *testing.T) {
 			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})

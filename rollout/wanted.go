@@ -63,6 +63,9 @@ func (m *Machine) granted(devices []int32) {
 		default:
 			continue
 		}
+		if safe := m.safely(d, op); safe != op {
+			op, startBy = safe, 0
+		}
 		total++
 		inRing[dev.ring]++
 		if dev.flags&placed == 0 {

@@ -34,6 +34,9 @@ type Auditor struct {
 
 type audited struct {
 	running  bool
+	saving   bool     // the last thing that changes it was a backup
+	ran      bool     // its task has said that it runs
+	unended  []uint32 // tasks that have ended for the rollout, and maybe not on the device
 	op       rollout.Op
 	seq      uint32
 	outcome  rollout.Outcome
@@ -174,9 +177,17 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return fmt.Errorf("device %s: a report about task %d was accepted; running %v, task %d",
 					a.plan.Devices[r.Device], r.Seq, d.running, d.seq)
 			}
+			d.answered(r)
 			d.running = !r.Phase.Last()
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
 				d.offline = time.Time{}
+			}
+		}
+	case rollout.Late:
+		for i := range e.Reports {
+			if r := &e.Reports[i]; r.Device >= 0 && int(r.Device) < len(a.devices) && r.Ends() {
+				d := &a.devices[r.Device]
+				d.unended = slices.DeleteFunc(d.unended, func(seq uint32) bool { return seq == r.Seq })
 			}
 		}
 	case rollout.Withdrawn:
@@ -186,6 +197,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if !d.running {
 				return errors.New("timed out, and is at nothing")
 			}
+			d.leftRunning()
 			d.running = false
 			return nil
 		})
@@ -343,7 +355,11 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if e.Op == rollout.OpReboot && a.stage != rollout.StageActive {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)
 	}
-	d.running, d.op, d.issued = true, e.Op, at
+	if len(d.unended) > 0 && (e.Op == rollout.OpRollback || e.Op == rollout.OpBackup) {
+		return fmt.Errorf("task %d may still be running there", d.unended[0])
+	}
+	d.running, d.op, d.issued, d.ran = true, e.Op, at, false
+	d.saving = e.Op == rollout.OpBackup || d.saving && e.Op == rollout.OpVerify
 	d.seq++
 	a.tasks++
 	d.touched = d.touched || e.Op == rollout.OpInstall
@@ -432,7 +448,7 @@ const clockSkew = 5 * time.Minute
 func (a *Auditor) backedUp(at time.Time, d *audited, e *rollout.BackedUp, b rollout.Backup) error {
 	need := a.plan.Policy.Backup
 	switch {
-	case d.running || d.op != rollout.OpBackup:
+	case d.running || d.op != rollout.OpBackup && !(d.op == rollout.OpVerify && d.saving):
 		return errors.New("no backup of it has ended")
 	case e.Then == rollout.BackupProved && (b.ID == "" || b.At.After(at) || b.At.Before(d.issued.Add(-need.MaxAge.Std()-clockSkew))):
 		return fmt.Errorf("%+v proves nothing", b)

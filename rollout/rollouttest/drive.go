@@ -506,6 +506,13 @@ func (d *driver) act(i int, a rollout.Action) {
 	case rollout.Run:
 		for _, dev := range a.Devices {
 			if t, ok := m.Task(dev); ok {
+				for _, u := range t.Unended {
+					if earlier := t.Earlier(u); u.Stop {
+						if answer, stopped := d.fleet.Stop(earlier, d.now); stopped {
+							d.reply(i, earlier, answer)
+						}
+					}
+				}
 				d.reply(i, t, d.fleet.Begin(t, d.now))
 			}
 		}

@@ -174,6 +174,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			in.Contents[0].Patches[0].Reversal = patch.ReversalSnapshot
 		}
 	}
+	if slow := dice(uint64(*d) + 0x510e); slow.chance(50) {
+		in.Policy.Rollback.Wait = pick(&slow, hours(1), hours(6))
+	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}
@@ -198,6 +201,9 @@ func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttes
 		Transient: pick[policy.Share](d, 0, 1000, 4000), Busy: pick[policy.Share](d, 0, 1000), Lie: pick[policy.Share](d, 0, 1000),
 		Restart: 5000, Lost: pick[policy.Share](d, 0, 0, 2000), MinLatency: time.Minute,
 		MaxLatency: time.Duration(2+d.upTo(50)) * time.Minute, Calm: start.AddDate(0, 0, 30),
+	}
+	if slow := dice(seed + 0x510e); slow.chance(30) {
+		cfg.Slow = pick[policy.Share](&slow, 300, 2000)
 	}
 	if offline {
 		cfg.Offline = pick[policy.Share](d, 0, 2000, 7000)
@@ -320,6 +326,7 @@ func varied(t *testing.T, seed uint64) {
 	d := dice(seed + 1e6)
 	plan := randomPlan(t, &d, "q1", 1+d.upTo(20))
 	fleet := randomFleet(&d, seed, plan.At, false)
+	fleet.Slow = 0 // a crash loses late reports, and with them what they tell of the ends of tasks
 	run := func(cfg rollouttest.DriveConfig) rollouttest.Result {
 		cfg.Seed = seed
 		r, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plan)

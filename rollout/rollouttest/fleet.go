@@ -26,6 +26,10 @@ type FleetConfig struct {
 	Restart   policy.Share // of the installations: want a restart
 	Lost      policy.Share // of the tasks: are done, and nobody hears of it
 
+	// Slow is the share of the installations, rollbacks and backups that take up to half a day more, and whose device goes on with them
+	// whatever the host thinks of them meanwhile.
+	Slow policy.Share
+
 	Offline    policy.Share  // of the time: a device cannot be reached
 	OfflineFor time.Duration // for how long at a stretch; 0 means 6h
 
@@ -46,11 +50,12 @@ type Fleet struct {
 }
 
 type fleetDevice struct {
-	has  map[patch.ID]bool
-	boot int
-	free time.Time // until when it is at something
-	last rollout.TaskID
-	runs int // installations that changed something
+	has     map[patch.ID]bool
+	boot    int
+	free    time.Time // until when it is at something
+	last    rollout.TaskID
+	rollout rollout.Key // of last
+	runs    int         // installations that changed something
 }
 
 // An Answer is what becomes of a task.
@@ -123,12 +128,18 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 		return *a
 	}
 	dev := f.device(t.Device, &t.Content)
-	if now.Before(dev.free) && t.Op != rollout.OpDownload {
+	// What one rollout has given up is not told to another; within one nothing but a look may overlap with it.
+	overlaps := t.Op != rollout.OpDownload && (f.cfg.Slow == 0 || t.Op != rollout.OpVerify && dev.rollout == t.Rollout)
+	if now.Before(dev.free) && overlaps {
 		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
 	}
 	took := f.cfg.MinLatency
 	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 {
 		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
+	}
+	changes := t.Op == rollout.OpInstall || t.Op == rollout.OpRollback || t.Op == rollout.OpBackup
+	if changes && f.draw(f.cfg.Slow, t.ID, "slow") {
+		took += time.Duration(1+f.number(t.ID, "how slow")%12) * time.Hour
 	}
 	a := &Answer{At: now.Add(took), task: t, before: make(map[patch.ID]bool)}
 	for id := range dev.has {
@@ -143,12 +154,18 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 		a.Report, a.At = failed(patch.Unreachable), now
 	case !calm && f.draw(f.cfg.Transient, t.Device, t.Op, t.Handle.Seq, "transient"):
 		a.Report = failed(patch.Transient)
+	case t.Op == rollout.OpVerify && now.Before(dev.free):
+		a.Report = failed(patch.NoFault) // what is to be there is not, or not yet gone
+		a.Report.Idle = patch.No
 	default:
 		a.Report = f.do(dev, &t, calm)
+		if t.Op == rollout.OpVerify {
+			a.Report.Idle = patch.Yes
+		}
 	}
 	a.Lost = !calm && f.draw(f.cfg.Lost, t.Device, t.Op, t.Handle.Seq, "lost")
-	if t.Op != rollout.OpDownload { // which goes on beside other work
-		dev.free, dev.last = a.At, t.ID
+	if t.Op != rollout.OpDownload && !a.At.Before(dev.free) { // which goes on beside other work
+		dev.free, dev.last, dev.rollout = a.At, t.ID, t.Rollout
 	}
 	f.tasks[t.ID] = a
 	return *a

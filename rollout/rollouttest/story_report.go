@@ -59,6 +59,8 @@ func (st *story) report(c *script.Command) error {
 			return err
 		case "boot":
 			r.BootID = value
+		case "idle":
+			return r.Idle.UnmarshalText([]byte(value))
 		case "reboot":
 			return r.Reboot.UnmarshalText([]byte(value))
 		case "after":

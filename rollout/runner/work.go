@@ -48,6 +48,7 @@ func (r *Runner) do(ctx context.Context, j job) {
 		}
 		return
 	case jobRun:
+		r.stopEarlier(ctx, call, task)
 		err = r.guard(ctx, func() (err error) { report, err = r.begin(call, task); return err })
 		if err != nil && (patch.FaultOf(err) != patch.Unreachable || !j.owner.doubts(j)) {
 			report = rollout.Failure(err)
@@ -64,10 +65,44 @@ func (r *Runner) do(ctx context.Context, j job) {
 	if ctx.Err() != nil && err != nil {
 		return // the runner is ending: the next process asks again
 	}
+	if task.Op == rollout.OpVerify && report.Phase.Last() && report.Idle == patch.Unknown && len(task.Unended) > 0 {
+		report.Idle = r.idle(ctx, call, task)
+	}
 	j.owner.calledBack(j, err == nil || report.Phase != rollout.PhaseUnknown)
 	if report.Phase != rollout.PhaseUnknown {
 		j.owner.put(item{report: &rollout.TaskReport{Handle: task.Handle, Report: report}})
 	}
+}
+
+// stopEarlier asks the earlier tasks of the device of t that are to be stopped, and of which no end is known, to stop.
+func (r *Runner) stopEarlier(ctx, call context.Context, t rollout.Task) {
+	for _, u := range t.Unended {
+		earlier := t.Earlier(u)
+		if c, ok := rollout.Ability[rollout.Canceller](r.cfg.Deployer, earlier); ok && u.Stop {
+			if err := r.guard(ctx, func() error { return c.Cancel(call, earlier) }); err != nil {
+				r.log.WarnContext(ctx, "earlier task could not be cancelled", "task", string(u.ID), "error", err)
+			}
+		}
+	}
+}
+
+// idle says whether the earlier tasks of the device of t, of which no end is known, run no more.
+func (r *Runner) idle(ctx, call context.Context, t rollout.Task) patch.Tri {
+	all := patch.Yes
+	for _, u := range t.Unended {
+		earlier := t.Earlier(u)
+		var report rollout.Report
+		err := r.guard(ctx, func() (err error) { report, err = r.cfg.Deployer.Status(call, earlier); return err })
+		switch {
+		case err != nil || report.Phase == rollout.PhaseUnknown || report.Phase.Last() && !report.Ends():
+			if all == patch.Yes {
+				all = patch.Unknown
+			}
+		case !report.Phase.Last():
+			all = patch.No
+		}
+	}
+	return all
 }
 
 // guard turns a panic of a provider into an error, so that it fails one task and not the process. The stack is logged and
