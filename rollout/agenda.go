@@ -55,6 +55,11 @@ func (a *Agenda) Remove(k Key) {
 // Grant returns which of the devices that m wants now it may begin, and takes them for it. The host brings them to the
 // machine as [Granted] and the batch of that step back by [Agenda.Note].
 func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
+	return a.grant(m, now, a.ledger.lanesOf(a.ledger.page(m.plan), m))
+}
+
+// grant is Grant with the lanes of the rollout, which say nothing but in what order it looks.
+func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
 	}
@@ -69,7 +74,20 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 	a.claims.drop(m.plan.Key)
 	budgets := a.ledger.page(m.plan)
 	rate := allowance{ledger: &a.ledger, page: budgets, now: max(nanos(now), m.now)}
-	granted := m.wanted(now, room, rate.whole(), func(d int32) bool {
+	if queue != nil {
+		queue.tick(rate.now)
+	}
+	granted := m.wanted(now, room, rate.whole(), queue, func(d int32) bool {
+		if budgets != nil {
+			if n, _, full := a.ledger.full(budgets, d); full {
+				queue.isFull(budgets.slots[n], 0)
+				return false
+			}
+			if n, r, full := rate.full(m, d); full {
+				queue.isFull(budgets.slots[n], r.next)
+				return false
+			}
+		}
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
 			return false
@@ -77,14 +95,6 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		if _, first := a.claims.before(m, d, now); first {
 			a.keep(m)
 			return false
-		}
-		if budgets != nil {
-			if _, _, full := a.ledger.full(budgets, d); full {
-				return false
-			}
-			if _, _, full := rate.full(m, d); full {
-				return false
-			}
 		}
 		_, held := a.held(m, d, now)
 		if held {
@@ -99,11 +109,17 @@ func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
 		a.holder[m.ref(d)] = m.plan.Key
 	}
 	rate.whole() // what is full by now says when there is more
-	if rate.next > 0 {
+	next := rate.next
+	if queue != nil {
+		if at := queue.next(rate.now); at != 0 && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	if next > 0 {
 		if a.next == nil {
 			a.next = make(map[Key]int64)
 		}
-		a.next[m.plan.Key] = rate.next
+		a.next[m.plan.Key] = next
 	}
 	return granted
 }
@@ -125,7 +141,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 		freed = a.ledger.remove(m.plan.Key)
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
-			budgets.noteRates(m, b, granted)
+			a.ledger.noteRates(budgets, m, b, granted)
 		}
 	}
 	release := func(d int32) {
@@ -143,6 +159,9 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	}
 	for _, d := range granted {
 		release(d)
+		if budgets != nil && m.dev[d].flags&session == 0 {
+			a.ledger.wakeOf(budgets, d) // a rate was spent for nothing
+		}
 	}
 	return freed
 }

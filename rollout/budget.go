@@ -16,6 +16,7 @@ type ledger struct {
 	by    map[entry]int32  // how many rollouts have disrupted the device
 	pages map[Key]*page
 	order []*page
+	shut  map[int32][]*lane // by slot: the lanes that are closed because of it
 }
 
 type entry struct {
@@ -35,6 +36,7 @@ type page struct {
 	notes  int                    // so far
 	places int                    // sets of domains that shared knows
 	shared []uint32               // the domains in all of them
+	lanes  *lanes
 }
 
 // page returns that of a rollout, made if there is none; nil if no budget is about any of its devices.
@@ -103,6 +105,11 @@ func (l *ledger) remove(k Key) bool {
 	had := len(pg.marked) > 0
 	maps.DeleteFunc(pg.marked, func(d int32, _ struct{}) bool { l.count(pg, d, -1); return true })
 	l.order = slices.DeleteFunc(l.order, func(o *page) bool { return o == pg })
+	for n, s := range pg.rates.domains {
+		if s != nil {
+			l.wake(pg.slots[n])
+		}
+	}
 	had = had || pg.rated != nil
 	if delete(l.pages, k); len(l.pages) == 0 {
 		*l = ledger{} // lets the names of the domains go
@@ -128,6 +135,11 @@ func (l *ledger) clear(pg *page, d int32) bool {
 }
 
 func (l *ledger) count(pg *page, d, by int32) {
+	for _, other := range l.order {
+		if other != pg && other.lanes != nil {
+			other.lanes.elsewhere(pg.plan, d, by)
+		}
+	}
 	for _, n := range pg.plan.DomainsOf(int(d)) {
 		e := entry{pg.slots[n], pg.plan.Devices[d]}
 		before := l.by[e]
@@ -135,6 +147,7 @@ func (l *ledger) count(pg *page, d, by int32) {
 		case after == 0:
 			delete(l.by, e)
 			l.used[e.slot]--
+			l.wake(e.slot)
 		default:
 			l.by[e] = after
 			if before == 0 {

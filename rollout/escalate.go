@@ -58,6 +58,7 @@ func (m *Machine) applyEscalated(e Escalated) {
 		if g := m.groupOf(d); m.unbegun(d) {
 			i, _ := slices.BinarySearch(g.first, d)
 			g.first = slices.Insert(g.first, i, d)
+			g.urgents++
 		}
 	}
 }

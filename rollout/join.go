@@ -223,10 +223,7 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)
-		g.members = append(g.members, d)
-		if g.skips != nil {
-			g.skips = append(g.skips, 0)
-		}
+		g.push(d)
 	}
 	m.dirty = true
 }

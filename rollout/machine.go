@@ -206,11 +206,11 @@ func (s ringState) String() string {
 type group struct {
 	ring     int
 	slot     slot
-	members  []int32 // in their order
+	line             // those that are fresh
 	fresh    int     // members before this have been begun or settled, or are urgent
-	skips    []int32 // by member: none between it and there is fresh any more; 0 for what is not known, nil for nothing
 	first    []int32 // members that have become urgent, in their order; those that moved on are passed over
 	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
+	urgents  int     // how many have ever been in first
 	excused  []timer // of these, the devices that need not wait for a window
 	hours            // in which work begins
 	unbound  hours   // the same for devices that are excused

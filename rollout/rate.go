@@ -298,7 +298,7 @@ type ratedDomain struct {
 }
 
 // noteRates takes in what a rollout has begun, in the domains of the devices that a step began or gave back, or that it was granted.
-func (pg *page) noteRates(m *Machine, b Batch, granted []int32) {
+func (l *ledger) noteRates(pg *page, m *Machine, b Batch, granted []int32) {
 	if pg.rates.domains == nil {
 		return
 	}
@@ -323,6 +323,9 @@ func (pg *page) noteRates(m *Machine, b Batch, granted []int32) {
 		case Postponed:
 			if givesBack(&e) {
 				all(e.Devices)
+				for _, d := range e.Devices {
+					l.wakeOf(pg, d)
+				}
 			}
 		}
 	}

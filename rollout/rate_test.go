@@ -109,7 +109,7 @@ func TestAFullRateOfTheWholeFleetLooksAtNobody(t *testing.T) {
 	a.Note(m, b, granted)
 	rate := allowance{ledger: &a.ledger, page: a.ledger.page(m.plan), now: nanos(in.At)}
 	require.Zero(t, rate.whole())
-	require.Empty(t, m.wanted(in.At, 0, rate.whole(), func(int32) bool { looks++; return true }))
+	require.Empty(t, m.wanted(in.At, 0, rate.whole(), nil, func(int32) bool { looks++; return true }))
 	require.Equal(t, 3, looks)
 	require.Empty(t, a.Grant(m, in.At))
 	next, ok := a.Next(p.Key)

@@ -88,16 +88,19 @@ func (m *Machine) full(r *ring, total, inRing int) bool {
 
 func (s ringState) opened() bool { return s >= ringOpen && s != ringFailed }
 
-func (m *Machine) groupOf(d int32) *group {
+func (m *Machine) groupOf(d int32) *group { return &m.groups[m.groupAt(d)] }
+
+// groupAt returns the number of the group of d.
+func (m *Machine) groupAt(d int32) int {
 	r := &m.rings[m.dev[d].ring]
 	groups := m.groups[r.groups[0]:r.groups[1]]
 	if len(groups) == 1 {
-		return &groups[0]
+		return r.groups[0]
 	}
 	i, _ := slices.BinarySearchFunc(groups, m.slot(int(d), max(len(m.plan.Zones), 1)*len(m.passes.lists)), func(g group, s slot) int {
 		return int(g.slot) - int(s)
 	})
-	return &groups[i]
+	return r.groups[0] + i
 }
 
 // cutOpening is how long an opening may be before it is looked up anew at each instant: a schedule cuts openings that are too long to be
@@ -137,12 +140,13 @@ func (m *Machine) missed(d int32) bool {
 // Wanted returns up to max devices that the rollout would begin to work on now, rollbacks first, then ring by ring in
 // the order of the plan; max 0 means all. It decides nothing: the host brings back what it grants as [Granted].
 func (m *Machine) Wanted(now time.Time, max int) []int32 {
-	return m.wanted(now, max, math.MaxInt, nil)
+	return m.wanted(now, max, math.MaxInt, nil, nil)
 }
 
-// wanted leaves out devices that are not free; nil means that all are.
-func (m *Machine) wanted(now time.Time, max, installs int, free func(int32) bool) []int32 {
-	all := m.wantedWork(now, max, installs, free)
+// wanted leaves out devices that are not free; nil means that all are. Those that were never begun are looked at by lanes, if there
+// are any.
+func (m *Machine) wanted(now time.Time, max, installs int, q *lanes, free func(int32) bool) []int32 {
+	all := m.wantedWork(now, max, installs, q, free)
 	if m.stage != StageActive {
 		return all
 	}
@@ -154,21 +158,17 @@ func (m *Machine) wanted(now time.Time, max, installs int, free func(int32) bool
 			if !m.loads(g) || !m.anyFresh(g) || g.open(at) || !g.ahead.open(at) {
 				continue
 			}
-			load := func(d int32) {
+			load := func(d int32) bool {
 				if (max == 0 || len(all) < max) && (free == nil || free(d)) {
 					all = append(all, d)
 				}
+				return true
 			}
-			for _, d := range g.first {
-				if m.isUrgent(d) {
-					load(d)
-				}
+			if q != nil {
+				q.unrated(i)
 			}
-			for _, d := range g.members[g.fresh:] {
-				if m.isFresh(d) {
-					load(d)
-				}
-			}
+			m.offerFresh([]int{i}, true, q, load)
+			m.offerFresh([]int{i}, false, q, load)
 		}
 	}
 	return all
@@ -184,7 +184,7 @@ func (m *Machine) mayLoad(d int32, g *group, now int64) bool {
 	return m.loads(g) && m.unbegun(d) && !g.open(now) && g.ahead.open(now)
 }
 
-func (m *Machine) wantedWork(now time.Time, max, installs int, free func(int32) bool) []int32 {
+func (m *Machine) wantedWork(now time.Time, max, installs int, q *lanes, free func(int32) bool) []int32 {
 	if m.stage == StageUnknown || m.stage.Final() || m.stage == StageEnding {
 		return nil
 	}
@@ -250,7 +250,7 @@ func (m *Machine) wantedWork(now time.Time, max, installs int, free func(int32) 
 	}
 	for r := range m.rings {
 		if m.rings[r].state.opened() && !m.full(&m.rings[r], len(wanted), inRing[r]) {
-			m.wantedOf(&m.rings[r], at, take)
+			m.wantedOf(&m.rings[r], at, q, take)
 		}
 		if max > 0 && len(wanted) >= max {
 			break
@@ -278,8 +278,8 @@ func (m *Machine) wantsUndo(h Handle) bool {
 
 // wantedOf offers the devices of a ring to take, in the order of the plan, until it says no. Those that were begun before
 // come first: the ring has waited for them longest. Then come those that have become urgent.
-func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
-	var open []*group
+func (m *Machine) wantedOf(r *ring, now int64, q *lanes, take func(int32) bool) bool {
+	var open []int
 	for i := r.groups[0]; i < r.groups[1]; i++ {
 		g := &m.groups[i]
 		for len(g.again) > 0 && !m.wantsInTurn(g.again[0]) {
@@ -302,67 +302,64 @@ func (m *Machine) wantedOf(r *ring, now int64, take func(int32) bool) bool {
 			g.first = g.first[1:]
 		}
 		if (len(g.again) > 0 || len(g.first) > 0 || g.fresh < len(g.members)) && g.open(now) {
-			open = append(open, g)
+			open = append(open, i)
 		}
 	}
-	for _, g := range open {
-		for _, t := range g.again {
+	for _, i := range open {
+		for _, t := range m.groups[i].again {
 			if m.wantsInTurn(t) && !take(t.device) {
 				return false
 			}
 		}
 	}
-	for _, g := range open {
-		for _, d := range g.first {
-			if m.isUrgent(d) && !take(d) {
+	return m.offerFresh(open, true, q, take) && m.offerFresh(open, false, q, take)
+}
+
+// offerFresh offers the devices of these groups that were never begun to take, in the order of the plan, until it says no, and says
+// whether it came to the end: those that are urgent, or those that are not.
+func (m *Machine) offerFresh(groups []int, urgent bool, q *lanes, take func(int32) bool) bool {
+	switch {
+	case urgent && q != nil:
+		for _, i := range groups {
+			if !q.offer([]int{i}, urgent, take) {
 				return false
 			}
 		}
+		return true
+	case q != nil:
+		return q.offer(groups, urgent, take)
+	case urgent:
+		for _, i := range groups {
+			for _, d := range m.groups[i].first {
+				if m.isUrgent(d) && !take(d) {
+					return false
+				}
+			}
+		}
+		return true
 	}
-	at := make([]int, len(open)) // where each group's next fresh member stands
-	for i, g := range open {
-		at[i] = g.fresh
+	at := make([]int, len(groups)) // where each group's next fresh member stands
+	for i, g := range groups {
+		at[i] = m.groups[g].fresh
 	}
 	for {
 		best := -1
-		for i, g := range open {
-			at[i] = m.nextFresh(g, at[i])
-			if at[i] < len(g.members) && (best < 0 || g.members[at[i]] < open[best].members[at[best]]) {
-				best = i
+		var first int32
+		for i := range groups {
+			g := &m.groups[groups[i]]
+			at[i] = g.next(at[i], m.isFresh)
+			if at[i] < len(g.members) && (best < 0 || g.members[at[i]] < first) {
+				best, first = i, g.members[at[i]]
 			}
 		}
 		if best < 0 {
 			return true
 		}
-		if !take(open[best].members[at[best]]) {
+		if !take(first) {
 			return false
 		}
 		at[best]++
 	}
-}
-
-// nextFresh returns where the first member of g from that place on stands that is fresh, or the end. It remembers the way: where
-// something keeps an early member back, those after it that have moved on are not passed over one by one each time.
-func (m *Machine) nextFresh(g *group, from int) int {
-	at := from
-	for at < len(g.members) && !m.isFresh(g.members[at]) {
-		at = max(at+1, g.skipped(at))
-	}
-	if at > from+1 {
-		if g.skips == nil {
-			g.skips = make([]int32, len(g.members))
-		}
-		g.skips[from] = int32(at)
-	}
-	return at
-}
-
-// skipped returns where to look for the next fresh member that is not before at; 0 if that is not known.
-func (g *group) skipped(at int) int {
-	if g.skips == nil {
-		return 0
-	}
-	return int(g.skips[at])
 }
 
 // isFresh says whether d was never begun and still waits to be, in its turn.

@@ -159,6 +159,12 @@ func loads() []load {
 				require.Equal(tb, rollout.StageDone, runs[0].Stage)
 			}, n
 		}},
+		{"sites whose budgets are full", func(tb testing.TB, n int) (func(), int) {
+			return inSites(tb, n, policy.Budget{Name: "sites", Per: []string{"site"}, Count: 2}), n
+		}},
+		{"sites whose rates are spent", func(tb testing.TB, n int) (func(), int) {
+			return inSites(tb, n, policy.Budget{Name: "sites", Per: []string{"site"}, Rate: policy.Rate{Count: 4, Every: policy.Duration(time.Hour)}}), n
+		}},
 		{"Explain", func(tb testing.TB, n int) (func(), int) {
 			m := waitingForWindow(tb, n)
 			const asked = 1000
@@ -171,6 +177,26 @@ func loads() []load {
 				}
 			}, asked
 		}},
+	}
+}
+
+// inSites carries out a rollout to n devices in sites of a hundred, under a budget.
+func inSites(tb testing.TB, n int, b policy.Budget) func() {
+	in := input(uuids(n), everyone())
+	in.Policy.Budgets = []policy.Budget{b}
+	domains := rollout.NewDomains(in.Policy.Budgets)
+	for i := range in.Targets {
+		in.Targets[i].Place = domains.Add(&inventory.Device{ID: in.Targets[i].Device, Tenant: "acme",
+			Labels: map[string]string{"site": fmt.Sprint(i % (n / 100))}})
+	}
+	domains.Fill(&in)
+	p, err := rollout.NewPlan(in)
+	require.NoError(tb, err)
+	cfg := simulate.Config{Plan: p, Runs: 1, Clock: simulate.Clock{Step: time.Second}, Model: simulate.Model{Install: trouble().Install}}
+	return func() {
+		runs, err := simulate.Runs(cfg)
+		require.NoError(tb, err)
+		require.Equal(tb, rollout.StageDone, runs[0].Stage)
 	}
 }
 
