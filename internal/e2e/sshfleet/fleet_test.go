@@ -19,9 +19,9 @@ import (
 	"github.com/patchflow/patchflow/policy"
 )
 
-// rings are a policy with three rings and a window from ten in the evening.
-func rings() policy.Policy {
-	second := policy.Duration(time.Second)
+// rings are a policy with three rings and a window from ten in the evening. Its pauses are as long as a clock of that speed shows them.
+func rings(speed int) policy.Policy {
+	second := policy.Duration(time.Second) * policy.Duration(speed)
 	return policy.Policy{
 		Name:    "security",
 		Rules:   []policy.Rule{{Name: "security", Match: policy.Match{Classifications: []patch.Classification{patch.ClassSecurity}}, Verdict: policy.Approve}},
@@ -32,15 +32,15 @@ func rings() policy.Policy {
 			{Name: "broad", Rest: true},
 		},
 		Retry:  policy.Retry{Attempts: 5, Backoff: 2 * second, BusyEvery: 2 * second, OfflineEvery: 2 * second},
-		Reboot: policy.Reboot{Mode: policy.RebootIfRequired, Timeout: policy.Duration(time.Minute)},
+		Reboot: policy.Reboot{Mode: policy.RebootIfRequired, Timeout: 60 * second},
 	}
 }
 
-// orders are what a controller of the site is told. Its clock shows ten in the evening in so long.
-func (s *site) orders(t *testing.T, in time.Duration) orders {
+// orders are what a controller of the site is told. Its clock shows ten in the evening in so long, and has that speed.
+func (s *site) orders(t *testing.T, in time.Duration, speed int) orders {
 	t.Helper()
-	o := orders{Dir: t.TempDir(), Key: s.Key, KnownHosts: s.KnownHosts, Root: s.Devices[0].Root, Arch: s.arch, Policy: rings(),
-		Clock: clock{Real: time.Now().Add(in).UTC().Truncate(time.Second), Shown: time.Date(2026, 3, 2, 22, 0, 0, 0, time.UTC), Speed: 1}}
+	o := orders{Dir: t.TempDir(), Key: s.Key, KnownHosts: s.KnownHosts, Root: s.Devices[0].Root, Arch: s.arch, Policy: rings(speed),
+		Clock: clock{Real: time.Now().Add(in).UTC().Truncate(time.Second), Shown: time.Date(2026, 3, 2, 22, 0, 0, 0, time.UTC), Speed: speed}}
 	for _, d := range s.Devices {
 		o.Names, o.Addrs = append(o.Names, inventory.DeviceID(d.Name)), append(o.Addrs, d.Addr)
 	}
@@ -56,7 +56,7 @@ func live(t *testing.T, o orders, hear func(what string, kill func())) (finished
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	self, err := os.Executable()
 	require.NoError(t, err)
-	c := exec.CommandContext(t.Context(), self, "-test.run=^TestController$", "-test.timeout=3m")
+	c := exec.CommandContext(t.Context(), self, "-test.run=^TestController$", "-test.timeout=5m")
 	c.Env = append(os.Environ(), ordersEnv+"="+path)
 	var stdout, stderr bytes.Buffer
 	c.Stderr = &stderr
@@ -83,13 +83,11 @@ func live(t *testing.T, o orders, hear func(what string, kill func())) (finished
 	return finished
 }
 
-func nobody(inventory.DeviceID) bool { return false }
-
 // Eight devices are patched ring by ring, each once, within the window.
 func TestFleet(t *testing.T) {
 	s := newSite(t, 8)
 	s.publish(t)
-	o := s.orders(t, 3*time.Second)
+	o := s.orders(t, 2*time.Second, 1)
 	require.True(t, live(t, o, func(string, func()) {}))
-	s.prove(t, o, nobody)
+	s.prove(t, o, nil)
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/internal/fleetbed"
 	"github.com/patchflow/patchflow/inventory"
-	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/journal/sqlite"
 	"github.com/patchflow/patchflow/providers/transport"
@@ -60,9 +60,10 @@ type witness struct {
 	windows   []policy.Window
 	restart   bool // it wants one after it was patched
 
-	// disturbed says that its power or network was taken away, or the controller killed: what it was at may have been done again, by an
-	// installation of its own.
-	disturbed bool
+	// disturbed says that its network was taken away, or the controller killed: the journal may know of installations that have not begun,
+	// or whose end nobody has seen. cut says that its power was: what it was at may have been done again by another installation, and
+	// what was half done mended by it.
+	disturbed, cut bool
 }
 
 func (w *witness) String() string {
@@ -127,7 +128,9 @@ func (w *witness) contradictions() (all []string) {
 		if verb == "status" || verb == "configure" {
 			continue
 		}
-		if name, _, _ := strings.Cut(rest, ":"); !slices.Contains(names(), name) || l.text != upgrade(name) {
+		name, _, _ := strings.Cut(rest, ":")
+		mends := w.cut && slices.Contains([]string{again(name, before), again(name, after)}, l.text) // unpacked again by repair
+		if !slices.Contains(names(), name) || l.text != upgrade(name) && !mends {
 			wrong("nobody has asked for %q", l.text)
 		}
 		if each[fmt.Sprint(of, l.text)]++; each[fmt.Sprint(of, l.text)] > 1 {
@@ -136,7 +139,7 @@ func (w *witness) contradictions() (all []string) {
 	}
 	for _, name := range names() {
 		for _, text := range []string{upgrade(name), installed(name)} {
-			if n := did[text]; n < 1 || n > 1 && !w.disturbed {
+			if n := did[text]; n < 1 || n > 1 && !w.cut {
 				wrong("%q %d times", text, n)
 			}
 		}
@@ -163,19 +166,26 @@ func (w *witness) contradictions() (all []string) {
 	if won != 1 {
 		wrong("%d installations have succeeded", won)
 	}
+	if w.cut {
+		return all
+	}
+	if wanted := map[bool]int{true: 2, false: 1}[w.restart]; w.boots != wanted {
+		wrong("it was started %d times", w.boots)
+	}
 	if w.disturbed {
 		return all
 	}
 	if installs != 1 {
 		wrong("%d installations", installs)
 	}
-	if (restarts == 1) != w.restart || w.boots != 1+restarts {
-		wrong("%d restarts of the journal, and it was started %d times", restarts, w.boots)
+	if (restarts == 1) != w.restart {
+		wrong("the journal knows of %d restarts", restarts)
 	}
 	return all
 }
 
 func upgrade(name string) string   { return fmt.Sprintf("upgrade %s:all %s %s", name, before, after) }
+func again(name, v string) string  { return fmt.Sprintf("upgrade %s:all %s %s", name, v, v) }
 func installed(name string) string { return fmt.Sprintf("status installed %s:all %s", name, after) }
 
 // timeline reads the journal, as an auditor would.
@@ -194,8 +204,9 @@ func timeline(t *testing.T, dir string) *rollout.Timeline {
 	return told
 }
 
-// prove compares the journal with what every device says of itself, over ssh, and returns the timeline.
-func (s *site) prove(t *testing.T, o orders, disturbed func(id inventory.DeviceID) bool) *rollout.Timeline {
+// prove compares the journal with what every device says of itself, over ssh, and returns the timeline. what says what has happened to a
+// device; nil means nothing.
+func (s *site) prove(t *testing.T, o orders, what func(w *witness, d *fleetbed.Device)) *rollout.Timeline {
 	t.Helper()
 	told := timeline(t, o.Dir)
 	require.Equal(t, rollout.StageDone, told.Machine().Stage())
@@ -211,7 +222,10 @@ func (s *site) prove(t *testing.T, o orders, disturbed func(id inventory.DeviceI
 		n := number[o.Names[i]]
 		all[i], err = c.ask(ctx, o.Names[i])
 		all[i].outcome, all[i].tries = told.Machine().Device(n).Outcome, told.Tries(n)
-		all[i].boots, all[i].restart, all[i].disturbed = s.Devices[i].Boots(), restarts(i), disturbed(o.Names[i])
+		all[i].boots, all[i].restart = s.Devices[i].Boots(), restarts(i)
+		if what != nil {
+			what(&all[i], s.Devices[i])
+		}
 		return err
 	}))
 	first, last := make([]time.Time, len(told.Plan().Rings)), make([]time.Time, len(told.Plan().Rings))
@@ -271,14 +285,19 @@ func TestTheProofNotices(t *testing.T) {
 		return w
 	}
 	require.Empty(t, good().contradictions())
-	disturbed := good()
-	disturbed.disturbed = true
-	disturbed.tries = slices.Insert(disturbed.tries, 0, rollout.Try{Op: rollout.OpInstall, Issued: noon.Add(10 * time.Hour), Ended: disturbed.clock.at(in(1)),
-		Phase: rollout.PhaseFailed, Fault: patch.Corrupt})
-	disturbed.log = slices.Insert(disturbed.log, 0, line{in(0), upgrade("vault")})
-	require.Empty(t, disturbed.contradictions(), "what was interrupted was done again")
-	disturbed.disturbed = false
-	require.Len(t, disturbed.contradictions(), 2)
+	tried := func() *witness { // a first installation was interrupted
+		w := good()
+		w.tries = slices.Insert(w.tries, 0, rollout.Try{Op: rollout.OpInstall, Issued: noon.Add(10 * time.Hour), Ended: w.clock.at(in(1)), Phase: rollout.PhaseFailed})
+		return w
+	}
+	w := tried()
+	require.Equal(t, []string{"2 installations"}, w.contradictions())
+	w.disturbed = true
+	require.Empty(t, w.contradictions(), "it has not begun")
+	w.log = slices.Insert(w.log, 0, line{in(0), upgrade("vault")}, line{in(2), again("vault", before)})
+	require.Len(t, w.contradictions(), 2)
+	w.cut = true
+	require.Empty(t, w.contradictions(), "what was interrupted was mended and done again")
 
 	for name, row := range map[string]struct {
 		change func(w *witness)
@@ -298,8 +317,10 @@ func TestTheProofNotices(t *testing.T) {
 		"an upgrade that was done twice":  {func(w *witness) { w.log = append(w.log, w.log[0]) }, "twice in one installation"},
 		"two installations":               {func(w *witness) { w.tries = append(w.tries, w.tries[0]) }, "after that had succeeded"},
 		"none that the journal knows of":  {func(w *witness) { w.tries = w.tries[1:] }, "0 installations have succeeded"},
-		"a restart that was not wanted":   {func(w *witness) { w.restart = false }, "1 restarts of the journal"},
-		"a restart of its own":            {func(w *witness) { w.boots = 3 }, "started 3 times"},
+		"a restart that was not wanted":   {func(w *witness) { w.restart = false }, "it was started 2 times"},
+		"a restart of its own":            {func(w *witness) { w.boots = 3 }, "it was started 3 times"},
+		"a restart that nobody has seen":  {func(w *witness) { w.tries = w.tries[:1] }, "knows of 0 restarts"},
+		"a package that was mended":       {func(w *witness) { w.log[0].text = again("ledger", before) }, "nobody has asked for"},
 		"a device that knows of nothing":  {func(w *witness) { w.log = nil }, "knows nothing of it"},
 	} {
 		t.Run(name, func(t *testing.T) {
