@@ -176,6 +176,15 @@ type Rollback struct {
 	// Irreversible allows a plan with a rollback to hold patches that cannot be taken back. Without it such a plan is refused.
 	Irreversible bool `json:"irreversible,omitempty" yaml:"irreversible,omitempty"`
 
+	// MaxFailed is the largest share of the devices that are being rolled back whose rollback may fail, and MaxFailures the largest
+	// number of them. Beyond either the rollout is halted: no other rollback begins until a person resumes. 0 means no limit.
+	MaxFailed   Share `json:"maxFailed,omitempty" yaml:"maxFailed,omitempty"`
+	MaxFailures int   `json:"maxFailures,omitempty" yaml:"maxFailures,omitempty"`
+
+	// InWindows lets rollbacks begin in the windows of their rings only. An emergency is not kept: a rollout that was stopped, or a
+	// person's command that says so.
+	InWindows bool `json:"inWindows,omitempty" yaml:"inWindows,omitempty"`
+
 	// Wait is how long a device that is to be rolled back waits for the known end of a task there that had no answer in time, or was lost,
 	// before its rollback has failed and a person is needed: a rollback never overlaps with what it takes back. A backup that had
 	// no answer is waited for as long, before another one is made. 0 means 24h.

@@ -61,6 +61,8 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.enum("rollback.on", p.Rollback.On)
 	c.duration("rollback.wait", p.Rollback.Wait)
+	c.share("rollback.maxFailed", p.Rollback.MaxFailed)
+	c.count("rollback.maxFailures", p.Rollback.MaxFailures)
 	c.health("health", &p.Health)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)

@@ -35,6 +35,7 @@ func (m *Machine) advance() {
 		for r := range m.rings {
 			changed = m.judge(r) || changed
 		}
+		changed = m.judgeUndo() || changed
 		changed = m.open() || changed
 		changed = m.finish() || changed
 		changed = changed || m.dirty
@@ -195,7 +196,7 @@ func (m *Machine) passed(r int, c Counts) bool {
 func (m *Machine) fail(r int, c Counts, reason string) {
 	m.emit(Judged{Ring: r, Result: Fail, Counts: c, Evidence: m.evidence(r), Reason: reason})
 	switch {
-	case m.stage == StageUndoing || m.stage == StageEnding:
+	case m.stage == StageUndoing || m.stage == StageEnding || m.undid.halted:
 		return // already on its way out
 	case m.plan.Policy.Rollback.On == policy.FailRollsBackRing:
 		m.undoAll(r, r+1, undoRing, Command{})
@@ -358,6 +359,7 @@ func (m *Machine) Next() (time.Time, bool) {
 			sooner(h.from)
 		}
 	}
+	m.nextUndo(turn)
 	for r := range m.rings {
 		ring := &m.rings[r]
 		if ring.state == ringSoaking {
@@ -440,7 +442,7 @@ func (m *Machine) undoAll(first, end int, scope string, c Command) {
 	if len(refused) > 0 {
 		why = m.refuses(refused[0], c.Force)
 	}
-	m.emit(UndoBegan{Scope: scope, By: c.By, Reason: c.Reason, Devices: devices, Refused: refused, Why: why})
+	m.emit(UndoBegan{Scope: scope, By: c.By, Reason: c.Reason, Devices: devices, Refused: refused, Why: why, Now: c.Now})
 	if patches := m.patchesOf(devices); len(patches) > 0 {
 		reason := c.Reason
 		switch {

@@ -285,6 +285,8 @@ func (m *Machine) apply(e Event) {
 		m.applyWithdrawn(e)
 	case UndoBegan:
 		m.applyUndo(e)
+	case UndoHalted:
+		m.undid.halted, m.undid.from = true, e.From
 	case Quarantined:
 		for _, id := range e.Patches {
 			m.quarantine = append(m.quarantine, Quarantine{Patch: id, Tenant: m.plan.Tenant, Device: e.Device,
@@ -511,6 +513,9 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if e.Op == OpInstall || e.Op == OpBackup || e.Frees {
 			m.free(d)
 		}
+		if e.Op == OpRollback && dev.flags&session == 0 {
+			m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
+		}
 		m.quits(d)
 		m.setTimer(d, dev.due)
 	}
@@ -547,6 +552,9 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		if dev.flags&undone != 0 {
 			dev.flags &^= undone
 			m.undoing--
+			if e.Outcome == RollbackFailed {
+				m.undid.failed++
+			}
 		}
 		m.dropAux(d)
 		dev.state, dev.outcome, dev.fault, dev.offline = settled, e.Outcome, e.Fault, 0
@@ -586,6 +594,7 @@ func (m *Machine) applyStaged(e Staged) {
 	if m.why != byStop || e.Stage == StageActive || e.Stage.Final() { // an emergency is over when it is resumed or has ended
 		m.why = e.Code
 	}
+	m.applyUndoStaged(&e)
 	m.stage, m.ending = e.Stage, e.Ending
 	m.dirty = true
 }

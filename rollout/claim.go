@@ -7,13 +7,16 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 )
 
-// A claim says which rollout comes first on a device that another one works on. It lasts as long as the window in which it was made: a
-// rollout that may not begin there any more keeps nobody waiting.
+// A claim says which rollout comes first on a device that another one works on. It lasts as long as the window in which it was made, and that
+// of a rollback an hour: a rollout that may not begin there any more, or asks no more, keeps nobody waiting.
 type claim struct {
 	by       Key
 	priority int
 	until    int64 // 0 for no end
 }
+
+// claimFor is how long a claim of what has no window lasts: it is made anew whenever its rollout asks.
+const claimFor = int64(time.Hour)
 
 // claims are those of an agenda: by device, and the devices by rollout.
 type claims struct {
@@ -43,7 +46,7 @@ func (c *claims) put(m *Machine, d int32, now time.Time) {
 		c.on, c.of = make(map[inventory.Ref]claim), make(map[Key][]inventory.Ref)
 	}
 	k := m.plan.Key
-	x := claim{by: k, priority: priority}
+	x := claim{by: k, priority: priority, until: nanos(now) + claimFor}
 	if m.dev[d].op == OpInstall {
 		x.until = m.hoursOf(d, m.groupOf(d)).to
 	}

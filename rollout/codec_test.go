@@ -30,7 +30,7 @@ func everyEvent() []Event {
 		Answered{reports}, Late{reports}, TimedOut{[]int32{1}},
 		Postponed{OpReboot, true, patch.DiskFull, true, []int32{1, 2}, []time.Time{at, at.Add(-time.Second)}, true},
 		Returned{[]int32{1}}, Lapsed{[]int32{1}}, DeviceSettled{Failed, patch.Permanent, true, []int32{1}}, StopAsked{[]int32{1}},
-		UndoBegan{"ring", "olga", "bad", []int32{1}, []int32{2}, "why"}, Quarantined{[]patch.ID{"x:1", "x:2"}, "ada", "bad"},
+		UndoBegan{"ring", "olga", "bad", []int32{1}, []int32{2}, "why", true}, UndoHalted{2, 7, StageUndoing}, Quarantined{[]patch.ID{"x:1", "x:2"}, "ada", "bad"},
 		Released{"x:1", "olga", "fixed"}, Staged{StageEnding, StageDenied, "denied", "hans", "no"},
 		Reviewed{"r", "inge", "was fine"}, Withdrawn{"x:1", "olga", "breaks printers", []int32{1, 7}},
 		RestartAnnounced{[]int32{1, 7}, at}, RestartDeferred{7, "eva", at, "often"},

@@ -28,6 +28,10 @@ func (m *Machine) commanded(c Command) error {
 		if m.stage != StagePaused && m.stage != StageHalted {
 			return no("the rollout is %s", m.stage)
 		}
+		if m.undid.halted && m.undid.from != StageActive {
+			m.resumeUndo(c)
+			return nil
+		}
 		for r := range m.rings {
 			if m.rings[r].state == ringFailed {
 				return no("ring %s has failed: promote it, roll back, or cancel", m.plan.Rings[r].Name)
@@ -91,6 +95,9 @@ func (m *Machine) undoCommand(c Command, no func(string, ...any) error) error {
 	if c.Force && strings.TrimSpace(c.Reason) == "" {
 		return no("force needs a reason")
 	}
+	if c.Now && strings.TrimSpace(c.Reason) == "" {
+		return no("now needs a reason")
+	}
 	first, end, scope := 0, len(m.rings), undoRollout
 	switch c.Do {
 	case DoUndoRing:
@@ -108,6 +115,9 @@ func (m *Machine) undoCommand(c Command, no func(string, ...any) error) error {
 			return nil
 		}
 	}
+	if m.hurry(c, scope) {
+		return nil
+	}
 	for d := range m.dev {
 		if r := int(m.dev[d].ring); r >= first && r < end && m.canUndo(int32(d)) {
 			return no("%s", m.refuses(int32(d), c.Force))
@@ -122,12 +132,15 @@ func (m *Machine) undoOne(c Command, no func(string, ...any) error) error {
 		return no("device %q is not in the plan", c.Device)
 	}
 	if !m.canUndo(int32(d)) {
+		if m.dev[d].flags&undone != 0 && m.hurry(c, undoDevice) {
+			return nil
+		}
 		return no("nothing was begun on device %s that could be taken back", c.Device)
 	}
 	if why := m.refuses(int32(d), c.Force); why != "" {
 		return no("%s", why)
 	}
-	m.emit(UndoBegan{Scope: undoDevice, By: c.By, Reason: c.Reason, Devices: []int32{int32(d)}})
+	m.emit(UndoBegan{Scope: undoDevice, By: c.By, Reason: c.Reason, Devices: []int32{int32(d)}, Now: c.Now})
 	m.emit(Quarantined{Patches: m.patchesOf([]int32{int32(d)}), Device: inventory.DeviceID(c.Device), Reason: c.Reason})
 	if dev := &m.dev[d]; dev.state == running && (dev.op == OpInstall || dev.op == OpBackup) {
 		m.emit(StopAsked{Devices: []int32{int32(d)}})

@@ -54,6 +54,8 @@ const (
 
 	kindWithdrawn byte = 64
 
+	kindUndoHalted byte = 65
+
 	kindBackedUp byte = 72
 )
 
@@ -186,6 +188,7 @@ func (v UndoBegan) encode(e *encoder) {
 	e.devices(v.Devices)
 	e.devices(v.Refused)
 	e.string(v.Why)
+	e.bool(v.Now)
 }
 
 func (v Quarantined) encode(e *encoder) {
@@ -293,7 +296,9 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return StopAsked{Devices: d.devices()}
 	case kindUndoBegan:
 		return UndoBegan{Scope: d.string(), By: d.string(), Reason: d.string(), Devices: d.devices(), Refused: d.devices(),
-			Why: d.string()}
+			Why: d.string(), Now: d.bool()}
+	case kindUndoHalted:
+		return decodeUndoHalted(d)
 	case kindQuarantined:
 		n := d.count(1)
 		v := Quarantined{Patches: make([]patch.ID, n)}

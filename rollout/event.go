@@ -186,6 +186,7 @@ type UndoBegan struct {
 	Devices []int32
 	Refused []int32
 	Why     string
+	Now     bool // what is to be rolled back does not wait for its windows
 }
 
 // Quarantined says that these patches are not offered again until superseded or released.
@@ -215,7 +216,7 @@ type Withdrawn struct {
 type Staged struct {
 	Stage  Stage
 	Ending Stage  // with StageEnding and StageUndoing: the stage that follows
-	Code   string // why: "gate", "command", "stop", "finished", "denied"
+	Code   string // why: "gate", "command", "stop", "rollback", "finished", "denied"
 	By     string
 	Reason string
 }

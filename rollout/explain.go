@@ -84,6 +84,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		}
 	}
 	x.unended(m, int32(i))
+	x.undo(m, int32(i), at)
 	if limit := m.plan.Policy.MaxActive; limit > 0 && m.active >= limit {
 		x.Reasons = append(x.Reasons, message("wait-limit", "active", strconv.Itoa(m.active), "limit", strconv.Itoa(limit)))
 	}

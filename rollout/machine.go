@@ -68,6 +68,7 @@ type Machine struct {
 	unsettled int
 	lapsed    int // unsettled devices that are unreachable for longer than the grace
 	undoing   int // devices that are to be rolled back and are not settled
+	undid     undoing
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes

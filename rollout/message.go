@@ -135,6 +135,12 @@ func english(code string) (string, bool) {
 		return "stop {devices}", true
 	case "undo-began":
 		return "roll back {devices}[, by {by}][: {reason}]", true
+	case "undo-now":
+		return "rollbacks do not wait for windows, by {by}: {reason}", true
+	case "undo-halted":
+		return "rollbacks are halted: {failed} of {of} have failed", true
+	case "wait-undo":
+		return "rollbacks are halted until a person decides: {failed} of {of} have failed", true
 	case "undo-refused":
 		return "{devices} not rolled back: {why}", true
 	case "quarantined":
@@ -439,7 +445,12 @@ func (p *Plan) Describe(e Event) []Message {
 		if len(e.Refused) > 0 {
 			ms = append(ms, message("undo-refused", "devices", p.names(e.Refused), "why", e.Why))
 		}
+		if e.Now {
+			ms = append(ms, message("undo-now", "by", e.By, "reason", e.Reason))
+		}
 		return ms
+	case UndoHalted:
+		return []Message{message("undo-halted", "failed", strconv.Itoa(e.Failed), "of", strconv.Itoa(e.Of))}
 	case Quarantined:
 		return []Message{message("quarantined", "patches", some(e.Patches), "device", string(e.Device), "reason", e.Reason)}
 	case Released:

@@ -118,6 +118,14 @@ func failing(n int32, f patch.Fault) func(Task) *Report {
 	}
 }
 
+// unreturning lets the gate fail, and every rollback.
+func unreturning(t Task) *Report {
+	if t.Op == OpRollback || t.Op == OpInstall && t.Handle.Device == 4 {
+		return &Report{Phase: PhaseFailed, Fault: patch.Permanent}
+	}
+	return fine(t)
+}
+
 // neverEnding lets nobody ever hear of the installation on the first device, where nothing is found.
 func neverEnding(t Task) *Report {
 	switch {
@@ -316,6 +324,14 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Feedback.Answers": {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Answers: 10}), want: "rollout is done"},
 
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
+		"Rollback.MaxFailed": {answer: unreturning, base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll; p.MaxActive = 1 },
+			change: func(p *policy.Policy) { p.Rollback.MaxFailed = 1000 }, want: "rollbacks are halted"},
+		"Rollback.MaxFailures": {answer: unreturning, base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll; p.MaxActive = 1 },
+			change: func(p *policy.Policy) { p.Rollback.MaxFailures = 1 }, want: "rollbacks are halted: 2 of"},
+		"Rollback.InWindows": {answer: neverEnding, base: func(p *policy.Policy) {
+			morning(p)
+			p.Rollback.On, p.Retry.Attempts = policy.FailRollsBackAll, 1
+		}, change: func(p *policy.Policy) { p.Rollback.InWindows = true }, want: "\n23h rollback"},
 		"Rollback.Wait": {answer: neverEnding, base: func(p *policy.Policy) {
 			p.Rollback.On = policy.FailRollsBackAll
 			p.Rollback.Wait, p.Retry.Attempts = 200*hour, 1

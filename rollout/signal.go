@@ -76,6 +76,7 @@ type Command struct {
 	Device inventory.DeviceID `json:"device,omitempty"` // with DoSkip, DoUndoDevice, DoAcknowledge
 	Patch  patch.ID           `json:"patch,omitempty"`  // with DoRelease, DoWithdraw
 	Force  bool               `json:"force,omitempty"`  // with the undo commands: also below the fix of a vulnerability that is known to be exploited; needs a reason
+	Now    bool               `json:"now,omitempty"`    // with the undo commands: an emergency, which does not wait for windows; needs a reason
 	By     string             `json:"by"`
 	Reason string             `json:"reason,omitempty"`
 }

@@ -275,6 +275,9 @@ func (m *Machine) next(d int32, op Op) {
 			return
 		}
 	}
+	if op == OpRollback && m.undoLater(d) {
+		return
+	}
 	m.bins.add(bin{what: toIssue, op: m.safely(d, op)}, d)
 }
 
@@ -450,6 +453,9 @@ func (m *Machine) resume(d int32) {
 	}
 	if op == OpReboot && m.stage == StageEnding {
 		op = OpVerify
+	}
+	if op == OpRollback && m.undoLater(d) {
+		return
 	}
 	m.bins.add(bin{what: toIssue, op: m.safely(d, op), absent: dev.flags&absent != 0}, d)
 }

@@ -1,6 +1,15 @@
 package rollout
 
+import (
+	"math"
+	"strconv"
+)
+
 func (m *Machine) applyUndo(e UndoBegan) {
+	if m.undoing == 0 {
+		m.undid = undoing{}
+	}
+	m.undid.now = m.undid.now || e.Now
 	for _, d := range e.Devices {
 		dev := &m.dev[d]
 		if dev.flags&undone != 0 {
@@ -12,6 +21,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 			m.auxOf(d).since = m.now
 		}
 		m.undoing++
+		m.undid.devices++
 		switch dev.state {
 		case settled:
 			m.rings[dev.ring].counts[dev.outcome]--
@@ -36,5 +46,118 @@ func (m *Machine) toUndo(d int32) {
 		m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
 	} else {
 		m.setTimer(d, m.now)
+	}
+}
+
+// An undoing is where the rollbacks of a rollout stand.
+type undoing struct {
+	devices int   // that were to be rolled back since the last time that a person decided, or that nobody was
+	failed  int   // of these
+	halted  bool  // no other rollback begins
+	from    Stage // the stage before
+	now     bool  // windows are not waited for
+}
+
+// UndoHalted says that more rollbacks have failed than the policy lets: none is begun any more until a person decides.
+type UndoHalted struct {
+	Failed int
+	Of     int   // devices that were to be rolled back
+	From   Stage // the stage before, which comes again when a person resumes
+}
+
+func (UndoHalted) kind() byte { return kindUndoHalted }
+
+func (v UndoHalted) encode(e *encoder) { e.int(v.Failed); e.int(v.Of); e.byte(byte(v.From)) }
+
+func decodeUndoHalted(d *decoder) UndoHalted {
+	return UndoHalted{Failed: d.int(), Of: d.int(), From: Stage(d.byte())}
+}
+
+// judgeUndo halts the rollbacks when too many have failed, and says whether it did.
+func (m *Machine) judgeUndo() bool {
+	p, u := &m.plan.Policy.Rollback, &m.undid
+	few := (p.MaxFailed == 0 || u.failed*10000 <= int(p.MaxFailed)*u.devices) && (p.MaxFailures == 0 || u.failed <= p.MaxFailures)
+	if few || u.halted || m.undoing == 0 || m.stage == StageEnding {
+		return false
+	}
+	m.emit(UndoHalted{Failed: u.failed, Of: u.devices, From: m.stage})
+	m.halt("rollback", Command{})
+	return true
+}
+
+// resumeUndo goes on with the rollbacks that were halted.
+func (m *Machine) resumeUndo(c Command) {
+	e := Staged{Stage: m.undid.from, Code: "command", By: c.By, Reason: c.Reason}
+	if e.Stage == StageUndoing {
+		e.Ending = StageUndone
+	}
+	m.emit(e)
+}
+
+// applyUndoStaged takes in that a person lets the rollbacks go on that were halted.
+func (m *Machine) applyUndoStaged(e *Staged) {
+	if m.undid.halted && e.By != "" && e.Stage != StageHalted {
+		m.undid = undoing{devices: m.undoing, now: m.undid.now}
+	}
+}
+
+// mayUndo says whether a rollback may begin on d at now.
+func (m *Machine) mayUndo(d int32, now int64) bool {
+	return !m.undid.halted && m.undoWindow(d, now)
+}
+
+// undoWindow says whether the window of d is open at now for a rollback, or need not be.
+func (m *Machine) undoWindow(d int32, now int64) bool {
+	return !m.plan.Policy.Rollback.InWindows || m.undid.now || m.why == byStop || m.groupOf(d).open(now)
+}
+
+// undoLater makes d, whose rollback is next, wait if it may not begin now.
+func (m *Machine) undoLater(d int32) bool {
+	if m.mayUndo(d, m.now) {
+		return false
+	}
+	until := m.now
+	if g := m.groupOf(d); !m.undoWindow(d, m.now) && g.from != math.MaxInt64 {
+		until = g.from
+	}
+	m.bins.postpone(bin{op: OpRollback, spent: true, frees: true}, d, until)
+	return true
+}
+
+// nextUndo tells when the windows open in which rollbacks may begin that wait for them.
+func (m *Machine) nextUndo(turn func(*hours)) {
+	if !m.plan.Policy.Rollback.InWindows || m.undid.now || m.why == byStop || m.undid.halted || m.undoing == 0 {
+		return
+	}
+	for r := range m.undo {
+		for len(m.undo[r]) > 0 && !m.wantsUndo(m.undo[r][0]) {
+			m.undo[r] = m.undo[r][1:]
+		}
+		for i := m.rings[r].groups[0]; len(m.undo[r]) > 0 && i < m.rings[r].groups[1]; i++ {
+			turn(&m.groups[i].hours)
+		}
+	}
+}
+
+// hurry lets the rollbacks that are decided begin without their windows.
+func (m *Machine) hurry(c Command, scope string) bool {
+	if !c.Now || m.undoing == 0 || m.undid.now {
+		return false
+	}
+	m.emit(UndoBegan{Scope: scope, By: c.By, Reason: c.Reason, Now: true})
+	return true
+}
+
+// undo says what keeps the rollback of d back.
+func (x *Explanation) undo(m *Machine, d int32, at int64) {
+	if m.dev[d].op != OpRollback {
+		return
+	}
+	if u := &m.undid; u.halted {
+		x.Reasons = append(x.Reasons, message("wait-undo", "failed", strconv.Itoa(u.failed), "of", strconv.Itoa(u.devices)))
+	}
+	if g := m.groupOf(d); !m.undoWindow(d, at) {
+		x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(g.from))))
+		x.soonest(instant(g.from))
 	}
 }

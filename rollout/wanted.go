@@ -39,6 +39,9 @@ func (m *Machine) granted(devices []int32) {
 		op := dev.op
 		switch op {
 		case OpRollback:
+			if !m.mayUndo(d, m.now) {
+				continue
+			}
 		case OpInstall:
 			g := m.groupOf(d)
 			h := m.hoursOf(d, g)
@@ -222,7 +225,7 @@ func (m *Machine) wantedWork(now time.Time, max, installs int, q *lanes, free fu
 		for _, h := range m.undo[r] {
 			if !m.wantsUndo(h) {
 				dead++
-			} else if m.dev[h.Device].due <= at && !take(h.Device) {
+			} else if m.dev[h.Device].due <= at && m.mayUndo(h.Device, at) && !take(h.Device) {
 				break // a ring that is full does not stop another
 			}
 		}

@@ -30,6 +30,7 @@ type Auditor struct {
 	gauges  []gauge                            // by device, then by metric; nil before the first sample
 	gone    []patch.ID                         // withdrawn
 	rates   rates
+	undo    undoBooks
 }
 
 type audited struct {
@@ -252,11 +253,15 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if e.Outcome == rollout.RolledBack && !d.undone {
 				return errors.New("rolled back, which nobody wanted")
 			}
+			a.undo.settled(d.undone, e.Outcome)
 			d.outcome, d.undone = e.Outcome, false
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
 		})
+	case rollout.UndoHalted:
+		return a.undo.halt(a, &e)
 	case rollout.UndoBegan:
+		a.undo.began(a, &e)
 		return a.each(e.Devices, func(d *audited) error {
 			if d.seq == 0 {
 				return errors.New("rolled back, and nothing was begun there")
@@ -293,6 +298,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		if a.stage.Final() {
 			return fmt.Errorf("the rollout is %s already", a.stage)
 		}
+		a.undo.staged(&e)
 		a.stage = e.Stage
 	}
 	return nil
@@ -394,6 +400,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		if !d.undone {
 			return errors.New("rolled back, which nobody wanted")
 		}
+		return a.undo.begins(a, at, int(i))
 	case rollout.OpBackup:
 		if s := a.work(int(i)); a.plan.Policy.Backup.Need == policy.BackupNone || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive {
 			return errors.New("backed up, and it is not its time")

@@ -1,6 +1,10 @@
 package rollouttest
 
 import (
+	"errors"
+	"fmt"
+	"time"
+
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -23,4 +27,66 @@ func (d *audited) leftRunning() {
 	case rollout.OpInstall, rollout.OpRollback, rollout.OpBackup:
 		d.unended = append(d.unended, d.seq)
 	}
+}
+
+// undoBooks are an auditor's books of rollbacks.
+type undoBooks struct {
+	open, devices, failed int
+	halted, now, stopped  bool
+}
+
+func (u *undoBooks) began(a *Auditor, e *rollout.UndoBegan) {
+	if u.open == 0 {
+		*u = undoBooks{stopped: u.stopped}
+	}
+	u.now = u.now || e.Now
+	for _, d := range e.Devices {
+		if !a.devices[d].undone {
+			u.open++
+			u.devices++
+		}
+	}
+}
+
+func (u *undoBooks) settled(undone bool, o rollout.Outcome) {
+	if undone {
+		u.open--
+		if o == rollout.RollbackFailed {
+			u.failed++
+		}
+	}
+}
+
+// halt checks that rollbacks are halted for a reason.
+func (u *undoBooks) halt(a *Auditor, e *rollout.UndoHalted) error {
+	if e.Failed != u.failed || e.Of != u.devices || u.halted || !u.tooMany(a) {
+		return fmt.Errorf("rollbacks are halted: %+v", *u)
+	}
+	u.halted = true
+	return nil
+}
+
+func (u *undoBooks) tooMany(a *Auditor) bool {
+	p := a.plan.Policy.Rollback
+	return p.MaxFailed > 0 && u.failed*10000 > int(p.MaxFailed)*u.devices || p.MaxFailures > 0 && u.failed > p.MaxFailures
+}
+
+func (u *undoBooks) staged(e *rollout.Staged) {
+	if u.halted && e.By != "" && e.Stage != rollout.StageHalted {
+		*u = undoBooks{open: u.open, devices: u.open, now: u.now, stopped: u.stopped}
+	}
+	u.stopped = e.Code == "stop" || u.stopped && e.Stage != rollout.StageActive && !e.Stage.Final()
+}
+
+// begins checks that a rollback may begin.
+func (u *undoBooks) begins(a *Auditor, at time.Time, i int) error {
+	switch {
+	case u.halted:
+		return errors.New("rolled back, and rollbacks are halted")
+	case u.tooMany(a) && a.stage != rollout.StageEnding:
+		return errors.New("rolled back, and too many rollbacks have failed")
+	case a.plan.Policy.Rollback.InWindows && !u.now && !u.stopped && !a.work(i).Open(at):
+		return errors.New("rolled back outside its window")
+	}
+	return nil
 }

@@ -176,6 +176,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	}
 	if slow := dice(uint64(*d) + 0x510e); slow.chance(50) {
 		in.Policy.Rollback.Wait = pick(&slow, hours(1), hours(6))
+		in.Policy.Rollback.MaxFailed = pick[policy.Share](&slow, 0, 0, 2000)
+		in.Policy.Rollback.MaxFailures = pick(&slow, 0, 0, 1)
+		in.Policy.Rollback.InWindows = slow.chance(40)
 	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
@@ -225,6 +228,7 @@ func person(seed uint64, m *rollout.Machine, n int, resting bool) (rollout.Comma
 	if more := dice(seed*7000003 + uint64(n)); more.chance(2) {
 		c.Do = pick(&more, rollout.DoWithdraw, rollout.DoStop)
 	}
+	c.Now = c.Force
 	switch {
 	case c.Do == rollout.DoCancel && d.chance(90):
 		c.Do = rollout.DoPromote

@@ -141,7 +141,7 @@ func (st *story) play(c *script.Command) error {
 		// also groups=board,staff, rule="pilot is fine", expires=2h, emergency="why" with review=24h
 		return st.decide(c)
 	case "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release", "review", "acknowledge", "withdraw", "stop":
-		// undo-ring canary, promote canary; undo-device ada, skip ada, acknowledge ada; release p1; review canary: also by=hans reason="why" and the word force
+		// undo-ring canary, promote canary; undo-device ada, skip ada, acknowledge ada; release p1; review canary: also by=hans reason="why" and the words force, now
 		return st.command(c)
 	case "seen", "grant": // seen bob: he was heard of; grant bob: he may be worked on, whether that is wanted or not
 		r, err := st.run(c)

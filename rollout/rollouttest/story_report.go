@@ -206,7 +206,7 @@ func (st *story) command(c *script.Command) error {
 	if err != nil {
 		return err
 	}
-	k := rollout.Command{By: "hans", Force: c.Flag("force")}
+	k := rollout.Command{By: "hans", Force: c.Flag("force"), Now: c.Flag("now")}
 	if err := k.Do.UnmarshalText([]byte(c.Name)); err != nil {
 		return err
 	}

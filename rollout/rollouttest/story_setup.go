@@ -45,7 +45,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		return true, s.ring(c)
 	case "policy":
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
-		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes undo-wait=6h backup=required backup-age=24h maxactive=10 window="..." missed=asap
+		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes undo-wait=6h undo-maxfailed=10% undo-failures=2 undo-windows=yes backup=required backup-age=24h maxactive=10 window="..." missed=asap
 		//     strata=site,role joiners=admit
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
@@ -109,6 +109,12 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Reboot.Timeout, value)
 	case "on-fail":
 		return text(&p.Rollback.On, value)
+	case "undo-maxfailed":
+		return p.Rollback.MaxFailed.UnmarshalText([]byte(value))
+	case "undo-failures":
+		return number(&p.Rollback.MaxFailures, value)
+	case "undo-windows":
+		p.Rollback.InWindows = value == "yes"
 	case "undo-wait":
 		return p.Rollback.Wait.UnmarshalText([]byte(value))
 	case "irreversible":

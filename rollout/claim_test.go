@@ -1,0 +1,50 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
+)
+
+// A rollout that would roll a device back comes first there, and for an hour only if it asks no more.
+func TestAClaimForARollbackEnds(t *testing.T) {
+	machine := func(id ID, priority int) *Machine {
+		in := input(1, policy.Ring{Name: "all", Rest: true, Gate: policy.Gate{Manual: true}})
+		in.Key.ID, in.Policy.Priority = id, priority
+		p, err := NewPlan(in)
+		require.NoError(t, err)
+		m, err := NewMachine(p)
+		require.NoError(t, err)
+		_, err = m.Step(Begin{in.At})
+		require.NoError(t, err)
+		return m
+	}
+	a := &Agenda{}
+	first, next, other := machine("first", 5), machine("next", 0), machine("other", 0)
+	at := first.Now()
+	step := func(m *Machine, s Signal, granted ...int32) {
+		b, err := m.Step(s)
+		require.NoError(t, err)
+		a.Note(m, b, granted)
+	}
+	install := func(m *Machine, r Report) {
+		g := a.Grant(m, at)
+		require.Len(t, g, 1)
+		step(m, Granted{at, g}, g...)
+		task, _ := m.Task(0)
+		step(m, Reported{at, []TaskReport{{task.Handle, r}}})
+	}
+	install(first, Report{Phase: PhaseFailed, Fault: patch.Permanent})
+	g := a.Grant(other, at)
+	step(other, Granted{at, g}, g...)
+	step(first, Commanded{at, Command{Do: DoUndoDevice, Device: first.plan.Devices[0], By: "inge"}})
+	require.Empty(t, a.Grant(first, at), "another rollout works on it")
+	task, _ := other.Task(0)
+	step(other, Reported{at, []TaskReport{{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}}}})
+	require.Empty(t, a.Grant(next, at.Add(59*time.Minute)), "the rollback is first")
+	require.Len(t, a.Grant(next, at.Add(time.Hour)), 1)
+}
