@@ -159,6 +159,7 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 		if err := c.each(ctx, func(ctx context.Context, i int) error { return c.apt.Refresh(ctx, tenant, c.Names[i]) }); err != nil {
 			return err
 		}
+		say("refreshed")
 	}
 	offered, err := c.offered(ctx)
 	if err != nil {

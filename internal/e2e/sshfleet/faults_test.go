@@ -127,7 +127,7 @@ func (s *site) weather(t *testing.T, o orders, st *storm, r *rand.Rand) (killed 
 			if what == "issued" || what == "began" && !st.until.IsZero() {
 				once()
 			}
-			if what == "adopted" {
+			if what == "adopted" || what == "refreshed" {
 				return
 			}
 			if heard++; heard == lines && killed < st.kills {

@@ -246,20 +246,25 @@ func (s *site) prove(t *testing.T, o orders, what func(w *witness, d *fleetbed.D
 	return told
 }
 
+// query asks for all packages: "vault 1.1 ii ".
+func query() transport.Command {
+	return transport.Command{Argv: []string{"dpkg-query", "-W", "-f", `${Package} ${Version} ${db:Status-Abbrev}\n`}}
+}
+
 // ask asks a device what it says of itself.
 func (c *controller) ask(ctx context.Context, id inventory.DeviceID) (w witness, err error) {
-	run := func(argv ...string) (string, error) {
-		r, err := c.ssh[id].Run(ctx, transport.Command{Argv: argv, MaxStdout: 1 << 20})
+	run := func(cmd transport.Command) (string, error) {
+		r, err := c.ssh[id].Run(ctx, cmd)
 		if err == nil && !r.OK() {
-			err = fmt.Errorf("%s: %q: %s", id, argv, r)
+			err = fmt.Errorf("%s: %s: %s", id, cmd, r)
 		}
 		return string(r.Stdout), err
 	}
 	w.clock, w.windows = c.Clock, c.Policy.Windows
-	if w.installed, err = run("dpkg-query", "-W", "-f", `${Package} ${Version} ${db:Status-Abbrev}\n`); err != nil {
+	if w.installed, err = run(query()); err != nil {
 		return w, err
 	}
-	text, err := run("cat", "/"+dpkgLog)
+	text, err := run(transport.Command{Argv: []string{"cat", "/" + dpkgLog}, MaxStdout: 1 << 20})
 	if err == nil {
 		w.log, err = readLog(text)
 	}

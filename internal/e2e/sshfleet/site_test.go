@@ -117,9 +117,15 @@ exec chroot "$root" apt-get -qq -y install "$@"`
 // publish offers the new versions. Installing takes a moment, as it does with larger packages.
 func (s *site) publish(t *testing.T) {
 	t.Helper()
+	s.publishWith(t, `sleep 0.3
+if [ -e /etc/wants-restart ]; then echo due >/run/reboot-required; fi`)
+}
+
+// publishWith offers new versions with a script that ends their installation.
+func (s *site) publishWith(t *testing.T, script string) {
+	t.Helper()
 	for _, name := range names() {
-		require.NoError(t, s.repo.Add(security, aptbed.Package{Name: name, Version: after, Size: 1 << 18, Postinst: `sleep 0.3
-if [ -e /etc/wants-restart ]; then echo due >/run/reboot-required; fi`}))
+		require.NoError(t, s.repo.Add(security, aptbed.Package{Name: name, Version: after, Size: 1 << 18, Postinst: script}))
 	}
 	require.NoError(t, s.repo.Publish(t.Context(), security, s.arch, time.Time{}))
 }
