@@ -12,6 +12,7 @@
 //
 // console.go is what a vendor writes on the server, agent.go and state.go what goes onto devices. What an agent can do there is a
 // [rollout.Deployer]: here that of programs.go, which keeps programs that consist of one file; any other serves as well.
+// The tests give an agent that of package apt, and have it patch a Debian system of its own.
 package main
 
 import (
