@@ -139,6 +139,7 @@ func settings() []setting {
 		{path: "rollback.acknowledged", order: func(l *Layer) int64 { return unless(l.Policy.Rollback.Acknowledged) }},
 		{path: "health.metrics"},
 		{path: "health.feedback"},
+		{path: "escalation"},
 		{path: "deadlines", adds: true},
 		{path: "exceptions", adds: true},
 		{path: "holds", adds: true},

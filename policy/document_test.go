@@ -125,6 +125,7 @@ func fleet() Policy {
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true, Wait: 12 * Duration(time.Hour), MaxFailed: 2000, MaxFailures: 3, InWindows: true},
 		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
 			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5}},
+		Escalation: []EscalationLevel{{Name: "helpdesk", Attempts: 2, Failed: 500}, {Name: "on call", Failed: 1000, Waiting: 4 * hour}},
 		Deadlines: []Deadline{
 			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
 			{Name: "important", Match: Match{MinSeverity: patch.SeverityImportant}, Within: 14 * day, From: SinceFirstSeen, Reserve: 3 * day},
@@ -174,7 +175,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
+			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

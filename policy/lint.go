@@ -58,20 +58,23 @@ type Warning struct {
 type LintCode uint8
 
 const (
-	LintNone         LintCode = iota
-	LintNoTestRing            // patches of high impact go out without having been tried on a few devices first
-	LintNoWayBack             // what fails is not taken back, devices are not backed up, and nobody has acknowledged that
-	LintRingTooSmall          // a ring has too few devices to show a failure rate
-	LintUnreachable           // windows, freezes and soaks do not let a deadline be met
-	LintLateDeferral          // a deferral can last until what is left before a deadline is too short for windows and soaks
-	LintAllAtOnce             // every device is worked on at once
-	LintUnknownZone           // devices of a zone have no schedule
-	LintIdleDownload          // there are windows for downloads, and nothing that an installation would wait for meanwhile
-	LintIdleStrata            // there are strata, and no ring that is divided after them
+	LintNone            LintCode = iota
+	LintNoTestRing               // patches of high impact go out without having been tried on a few devices first
+	LintNoWayBack                // what fails is not taken back, devices are not backed up, and nobody has acknowledged that
+	LintRingTooSmall             // a ring has too few devices to show a failure rate
+	LintUnreachable              // windows, freezes and soaks do not let a deadline be met
+	LintLateDeferral             // a deferral can last until what is left before a deadline is too short for windows and soaks
+	LintAllAtOnce                // every device is worked on at once
+	LintUnknownZone              // devices of a zone have no schedule
+	LintIdleDownload             // there are windows for downloads, and nothing that an installation would wait for meanwhile
+	LintIdleStrata               // there are strata, and no ring that is divided after them
+	LintIdleLevel                // a level of the escalation waits for more attempts than there are
+	LintIdleUndoWindows          // rollbacks keep windows, and there is neither a window nor a freeze
 )
 
 func lintNames() enum.Names {
-	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download", "idle-strata"}
+	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download", "idle-strata",
+		"idle-level", "idle-undo-windows"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -108,6 +111,8 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	l.allAtOnce()
 	l.downloads()
 	l.strata()
+	l.levels()
+	l.undoWindows()
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return cmp.Compare(a.Code, b.Code) })
 	return l.warnings
 }
@@ -340,6 +345,10 @@ func (w Warning) String() string {
 		b.WriteString("nothing is downloaded ahead: without windows for the installation nothing waits for one")
 	case LintIdleStrata:
 		b.WriteString("no ring has a size or a share, so nothing is divided after the strata")
+	case LintIdleLevel:
+		fmt.Fprintf(&b, "nothing raises level %q: no device is tried so often", w.Name)
+	case LintIdleUndoWindows:
+		b.WriteString("there is neither a window nor a freeze that a rollback could keep")
 	default:
 		b.WriteString("no warning")
 	}

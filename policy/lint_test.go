@@ -72,6 +72,11 @@ func TestWhatIsUnwise(t *testing.T) {
 		{"no rollback", func(p *Policy, f *LintFacts) { p.Rollback.On = FailHolds },
 			[]string{`rollback: what fails is not taken back, and there is no backup: roll back, or set acknowledged`}},
 		{"no rollback, but a backup", func(p *Policy, f *LintFacts) { p.Rollback.On, f.Backup = FailHolds, true }, nil},
+		{"a level of more attempts than there are", func(p *Policy, f *LintFacts) {
+			p.Escalation = []EscalationLevel{{Name: "a", Attempts: 3}, {Name: "b", Attempts: 4}, {Name: "c", Attempts: 4, Failed: 1}}
+		}, []string{`escalation[1]: nothing raises level "b": no device is tried so often`}},
+		{"rollbacks keep windows that nobody has", func(p *Policy, f *LintFacts) { p.Windows, p.Freezes, p.Rollback.InWindows = nil, nil, true },
+			[]string{"rollback.inWindows: there is neither a window nor a freeze that a rollback could keep"}},
 		{"no rollback, acknowledged", func(p *Policy, f *LintFacts) { p.Rollback = Rollback{Acknowledged: true} }, nil},
 		{"what cannot be taken back is let in", func(p *Policy, f *LintFacts) { p.Rollback.Irreversible = true },
 			[]string{`rollback: patch x:1 cannot be taken back, and there is no backup: set acknowledged if that is accepted`}},

@@ -30,6 +30,8 @@ type Policy struct {
 	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
 	Health    Health   `json:"health,omitzero" yaml:"health,omitempty"` // by what devices are known to be well
 
+	Escalation []EscalationLevel `json:"escalation,omitempty" yaml:"escalation,omitempty"` // who is told when devices fail again and again, or a person is waited for too long
+
 	Deadlines  []Deadline   `json:"deadlines,omitempty" yaml:"deadlines,omitempty"`   // by when patches must be installed
 	Exceptions []Exception  `json:"exceptions,omitempty" yaml:"exceptions,omitempty"` // what persons decided to leave out
 	Holds      []KnownIssue `json:"holds,omitempty" yaml:"holds,omitempty"`           // what must not be installed before it is fixed

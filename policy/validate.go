@@ -64,6 +64,7 @@ func (p *Policy) faults() []*FieldError {
 	c.share("rollback.maxFailed", p.Rollback.MaxFailed)
 	c.count("rollback.maxFailures", p.Rollback.MaxFailures)
 	c.health("health", &p.Health)
+	c.levels("escalation", p.Escalation)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)
 	c.holds(p.Holds)

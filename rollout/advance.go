@@ -40,6 +40,7 @@ func (m *Machine) advance() {
 		changed = m.finish() || changed
 		changed = changed || m.dirty
 	}
+	m.raise()
 }
 
 // counts is the evidence of the gate of ring r.
@@ -360,6 +361,7 @@ func (m *Machine) Next() (time.Time, bool) {
 		}
 	}
 	m.nextUndo(turn)
+	m.nextRaise(sooner)
 	for r := range m.rings {
 		ring := &m.rings[r]
 		if ring.state == ringSoaking {

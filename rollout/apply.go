@@ -149,6 +149,10 @@ func (m *Machine) fits(e Event) error {
 		return m.fitsAdmitted(e)
 	case UndoBegan:
 		return devices(e.Devices)
+	case Raised:
+		return m.fitsRaised(&e)
+	case Cleared:
+		return m.fitsRaised((*Raised)(&e))
 	}
 	return nil
 }
@@ -166,6 +170,7 @@ func (m *Machine) apply(e Event) {
 		r := &m.rings[e.Ring]
 		r.state, r.request, r.refusals, r.votes = ringAsking, e.Request, nil, nil
 		r.asked++
+		m.raised.noteRing(e.Ring, m.now)
 	case RingDecided:
 		m.applyDecided(e)
 	case Reviewed:
@@ -187,6 +192,7 @@ func (m *Machine) apply(e Event) {
 	case RingHeld:
 		r := &m.rings[e.Ring]
 		r.state, r.held = ringStuck, e.Code
+		m.raised.noteRing(e.Ring, m.now)
 		if e.Code == heldTimeout {
 			r.deadline = 0
 		}
@@ -198,6 +204,7 @@ func (m *Machine) apply(e Event) {
 			r.state, r.promoted, r.held = ringPassed, e.By != "", ""
 		case Fail:
 			r.state, r.held = ringFailed, ""
+			m.raised.noteRing(e.Ring, m.now)
 		}
 		m.dirty = true
 	case Issued:
@@ -272,6 +279,7 @@ func (m *Machine) apply(e Event) {
 		m.applyAdmitted(e)
 	case Acknowledged:
 		for _, d := range e.Devices {
+			m.raised.note(d)
 			m.dev[d].flags |= acked
 		}
 		m.batch.Freed = append(m.batch.Freed, e.Devices...)
@@ -285,6 +293,10 @@ func (m *Machine) apply(e Event) {
 		m.applyWithdrawn(e)
 	case UndoBegan:
 		m.applyUndo(e)
+	case Raised:
+		m.applyRaised(&e, true)
+	case Cleared:
+		m.applyRaised((*Raised)(&e), false)
 	case UndoHalted:
 		m.undid.halted, m.undid.from = true, e.From
 	case Quarantined:
@@ -461,6 +473,9 @@ func (m *Machine) back(d int32) {
 func (m *Machine) applyPostponed(e Postponed) {
 	for i, d := range e.Devices {
 		dev, was := &m.dev[d], m.dev[d].op
+		if e.Op == OpInstall && e.Spent {
+			m.raised.note(d)
+		}
 		dev.state, dev.due = waiting, nanos(e.Until[i])
 		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
 			dev.tries = 0
@@ -570,6 +585,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		}
 		m.rings[dev.ring].counts[e.Outcome]++
 		m.unsettled--
+		m.raised.note(d)
 		m.reckon(d)
 	}
 	m.dirty = true
@@ -624,7 +640,8 @@ type RingStatus struct {
 	Counts   Counts          `json:"counts"`
 	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none
 	Outcomes map[Outcome]int `json:"outcomes"`
-	Soak     time.Time       `json:"soak,omitzero"` // until when it soaks
+	Soak     time.Time       `json:"soak,omitzero"`    // until when it soaks
+	Raised   []string        `json:"raised,omitempty"` // levels of the escalation that are raised for it as a whole, by name
 }
 
 // Status returns how the rollout stands. It costs nothing that grows with the number of devices.
@@ -634,7 +651,7 @@ func (m *Machine) Status() Status {
 	for r := range m.rings {
 		ring := &m.rings[r]
 		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,
-			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int)}
+			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int), Raised: m.raisedOf(r)}
 		if ring.state == ringSoaking {
 			rs.Soak = instant(ring.soak)
 		}

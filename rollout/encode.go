@@ -55,6 +55,8 @@ const (
 	kindWithdrawn byte = 64
 
 	kindUndoHalted byte = 65
+	kindRaised     byte = 66
+	kindCleared    byte = 67
 
 	kindBackedUp byte = 72
 )
@@ -297,6 +299,10 @@ func decodeEvent(kind byte, d *decoder) Event {
 	case kindUndoBegan:
 		return UndoBegan{Scope: d.string(), By: d.string(), Reason: d.string(), Devices: d.devices(), Refused: d.devices(),
 			Why: d.string(), Now: d.bool()}
+	case kindRaised:
+		return decodeRaised(d)
+	case kindCleared:
+		return Cleared(decodeRaised(d))
 	case kindUndoHalted:
 		return decodeUndoHalted(d)
 	case kindQuarantined:

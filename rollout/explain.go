@@ -98,6 +98,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if len(x.Reasons) == 0 {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}
+	x.raised(m, int32(i), at)
 	return x
 }
 

@@ -69,6 +69,7 @@ type Machine struct {
 	lapsed    int // unsettled devices that are unreachable for longer than the grace
 	undoing   int // devices that are to be rolled back and are not settled
 	undid     undoing
+	raised    raisings
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -252,7 +253,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	if p.Policy.Backup.Need != policy.BackupNone {
 		m.backups = make([]saved, len(p.Devices))
 	}
-	m.undo = make([][]Handle, len(p.Rings))
+	m.undo, m.raised = make([][]Handle, len(p.Rings)), newRaisings(&p)
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
 	}

@@ -135,6 +135,12 @@ func english(code string) (string, bool) {
 		return "stop {devices}", true
 	case "undo-began":
 		return "roll back {devices}[, by {by}][: {reason}]", true
+	case "raised":
+		return "{level} is to know of ring {ring}: {why}[, {devices}]", true
+	case "cleared":
+		return "{level} need not know of ring {ring} any more: {why}[, {devices}]", true
+	case "wait-raised":
+		return "escalated to {levels}", true
 	case "undo-now":
 		return "rollbacks do not wait for windows, by {by}: {reason}", true
 	case "undo-halted":
@@ -449,6 +455,10 @@ func (p *Plan) Describe(e Event) []Message {
 			ms = append(ms, message("undo-now", "by", e.By, "reason", e.Reason))
 		}
 		return ms
+	case Raised:
+		return []Message{p.tellRaised("raised", &e)}
+	case Cleared:
+		return []Message{p.tellRaised("cleared", (*Raised)(&e))}
 	case UndoHalted:
 		return []Message{message("undo-halted", "failed", strconv.Itoa(e.Failed), "of", strconv.Itoa(e.Of))}
 	case Quarantined:

@@ -323,6 +323,15 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Feedback.Of":      {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Of: policy.OfDevices}), want: "rollout is done"},
 		"Feedback.Answers": {base: asking(policy.Feedback{Broke: 3000}), change: asking(policy.Feedback{Broke: 3000, Answers: 10}), want: "rollout is done"},
 
+		"EscalationLevel.Attempts": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) {
+			p.Escalation = []policy.EscalationLevel{{Name: "boss", Attempts: 1}}
+		}, want: "boss is to know of ring"},
+		"EscalationLevel.Failed": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) {
+			p.Escalation = []policy.EscalationLevel{{Name: "boss", Failed: 1}}
+		}, want: "boss is to know of ring"},
+		"EscalationLevel.Waiting": {answer: failing(5, patch.Permanent), change: func(p *policy.Policy) {
+			p.Escalation = []policy.EscalationLevel{{Name: "boss", Waiting: 7 * hour}}
+		}, want: "7h boss is to know of ring"},
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.MaxFailed": {answer: unreturning, base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll; p.MaxActive = 1 },
 			change: func(p *policy.Policy) { p.Rollback.MaxFailed = 1000 }, want: "rollbacks are halted"},
@@ -342,11 +351,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
 	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
-		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals"}
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate."} {
+		reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

@@ -31,6 +31,7 @@ type Auditor struct {
 	gone    []patch.ID                         // withdrawn
 	rates   rates
 	undo    undoBooks
+	raised  map[raising]bool
 }
 
 type audited struct {
@@ -258,6 +259,10 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
 		})
+	case rollout.Raised:
+		return a.raises(&e)
+	case rollout.Cleared:
+		return a.clears(&e)
 	case rollout.UndoHalted:
 		return a.undo.halt(a, &e)
 	case rollout.UndoBegan:

@@ -174,6 +174,10 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			in.Contents[0].Patches[0].Reversal = patch.ReversalSnapshot
 		}
 	}
+	if who := dice(uint64(*d) + 0xe5ca1a); who.chance(40) {
+		in.Policy.Escalation = []policy.EscalationLevel{{Name: "helpdesk", Attempts: 1 + who.upTo(3)},
+			{Name: "boss", Failed: pick[policy.Share](&who, 1, 2000), Waiting: pick(&who, 0, hours(9))}}
+	}
 	if slow := dice(uint64(*d) + 0x510e); slow.chance(50) {
 		in.Policy.Rollback.Wait = pick(&slow, hours(1), hours(6))
 		in.Policy.Rollback.MaxFailed = pick[policy.Share](&slow, 0, 0, 2000)

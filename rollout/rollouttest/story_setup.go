@@ -48,6 +48,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes undo-wait=6h undo-maxfailed=10% undo-failures=2 undo-windows=yes backup=required backup-age=24h maxactive=10 window="..." missed=asap
 		//     strata=site,role joiners=admit
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
+		//     level="helpdesk 2 10% 4h": who is told after so many failed attempts, at such a share of a ring, or after so long; 0 for never
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
@@ -129,6 +130,8 @@ func (s *scene) option(key, value string) error {
 		return s.deferrals(value)
 	case "feedback":
 		return s.feedback(value)
+	case "level": // "helpdesk 2 10% 4h"
+		return s.level(value)
 	case "metric":
 		return s.metric(value)
 	case "rate":
@@ -483,4 +486,24 @@ func (s *scene) content(in *rollout.PlanInput, names []string) (uint32, error) {
 	}
 	in.Contents = append(in.Contents, content)
 	return uint32(len(in.Contents) - 1), nil
+}
+
+// level adds a level to the escalation.
+func (s *scene) level(value string) error {
+	w := strings.Fields(value)
+	if len(w) != 4 {
+		return errors.New("want a name, attempts, a share and a time")
+	}
+	l := policy.EscalationLevel{Name: w[0]}
+	if w[3] != "0" {
+		if err := text(&l.Waiting, w[3]); err != nil {
+			return err
+		}
+	}
+	s.policy.Escalation = append(s.policy.Escalation, l)
+	last := &s.policy.Escalation[len(s.policy.Escalation)-1]
+	if err := number(&last.Attempts, w[1]); err != nil || w[2] == "0" {
+		return err
+	}
+	return text(&last.Failed, w[2])
 }
