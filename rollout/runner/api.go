@@ -86,8 +86,8 @@ func (r *Runner) Plan(ctx context.Context, q PlanRequest) (Proposal, error) {
 
 // Start begins a rollout. It refuses a plan that is not whole, that needs an ability which some device's deployer lacks, or
 // that holds a patch which was put into quarantine since it was made; then nothing was touched. It fails with
-// [rollout.ErrExists] if the tenant has a rollout of that ID, so a second call does no harm, and with [ErrStopped] after an emergency. If the runner is not running,
-// the rollout waits in the journal until it is.
+// [rollout.ErrExists] if the tenant has a rollout of that ID, so a second call does no harm, and with [ErrStopped] after an emergency; if that
+// came meanwhile, the rollout is there and is stopped too. If the runner is not running, the rollout waits in the journal until it is.
 func (r *Runner) Start(ctx context.Context, p rollout.Plan) error {
 	m, err := rollout.NewMachine(p)
 	if err != nil {
@@ -117,8 +117,7 @@ func (r *Runner) Start(ctx context.Context, p rollout.Plan) error {
 				if r.cfg.Observe != nil {
 					r.cfg.Observe(ctx, Transition{Key: p.Key, Plan: m.Plan(), Batch: b, Status: m.Status()})
 				}
-				r.own(newOwner(r, p.Key, m, head))
-				return nil
+				return r.begun(ctx, m, head)
 			}
 		}
 	}

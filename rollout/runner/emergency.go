@@ -48,13 +48,30 @@ func (r *Runner) Stop(ctx context.Context, e Emergency) (all []Stopped, err erro
 	if strings.TrimSpace(e.By) == "" {
 		return nil, errors.New("runner: stop: Emergency.By names nobody")
 	}
+	seen := make(map[rollout.Key]bool)
+	for again := true; again; { // until nothing has come that was begun meanwhile
+		before := len(all)
+		if all, err = r.stopAll(ctx, e, all, seen); err != nil {
+			return all, err
+		}
+		again = len(all) > before
+	}
+	slices.SortFunc(all, func(a, b Stopped) int {
+		return cmp.Or(cmp.Compare(a.Key.Tenant, b.Key.Tenant), cmp.Compare(a.Key.ID, b.Key.ID))
+	})
+	return all, nil
+}
+
+// stopAll stops what it finds and has not seen yet.
+func (r *Runner) stopAll(ctx context.Context, e Emergency, all []Stopped, known map[rollout.Key]bool) ([]Stopped, error) {
 	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: e.Tenant, Unfinished: true}) {
 		if err != nil {
 			return all, fmt.Errorf("runner: journal: %w", err)
 		}
-		if !e.Tenant.Contains(head.Tenant) {
+		if !e.Tenant.Contains(head.Tenant) || known[head.Key] {
 			continue
 		}
+		known[head.Key] = true
 		s := Stopped{Key: head.Key}
 		s.Err = r.Command(ctx, head.Key, rollout.Command{Do: rollout.DoStop, By: e.By, Reason: e.Reason})
 		if errors.Is(s.Err, rollout.ErrCommand) || errors.Is(s.Err, rollout.ErrFinal) {
@@ -73,10 +90,34 @@ func (r *Runner) Stop(ctx context.Context, e Emergency) (all []Stopped, err erro
 		s.Err = errors.Join(s.Err, seen)
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Stopped) int {
-		return cmp.Or(cmp.Compare(a.Key.Tenant, b.Key.Tenant), cmp.Compare(a.Key.ID, b.Key.ID))
-	})
 	return all, nil
+}
+
+// begun owns a rollout whose beginning is written down. An emergency that has come since Start looked stops it too: either Stop finds it in
+// the journal, or it finds here what Stop has stopped.
+func (r *Runner) begun(ctx context.Context, m *rollout.Machine, head rollout.Head) error {
+	late := r.stopped(ctx, head.Tenant)
+	if late == nil {
+		r.own(newOwner(r, head.Key, m, head))
+		return nil
+	}
+	late = fmt.Errorf("runner: %s: it has begun, and is stopped with the others: %w", head.Key, late)
+	c := rollout.Command{Do: rollout.DoStop, By: cmp.Or(strings.TrimSpace(m.Plan().By), "runner"), Reason: "it was begun during an emergency"}
+	b, err := m.Step(rollout.Commanded{At: m.Now(), Command: c})
+	if err == nil {
+		head.Entries++
+		bring(&head, m)
+		err = r.cfg.Journal.Append(ctx, head, [][]byte{rollout.EncodeBatch(nil, b)})
+	}
+	if err != nil { // somebody has stopped it, or the journal is away: who takes it over reads what is true
+		r.disclaim(head.Key)
+		return errors.Join(late, err)
+	}
+	if r.cfg.Observe != nil {
+		r.cfg.Observe(ctx, Transition{Key: head.Key, Plan: m.Plan(), Batch: b, Status: m.Status()})
+	}
+	r.own(newOwner(r, head.Key, m, head))
+	return late
 }
 
 // stopped refuses a rollout of a tenant that an emergency has stopped.

@@ -101,3 +101,64 @@ func TestAWithdrawnPatchGoesToNobodyAnyMore(t *testing.T) {
 		require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: 1}, outcomes(ends(t, r, other)))
 	})
 }
+
+// latecomer is a journal in which something happens just before a rollout is stored.
+type latecomer struct {
+	*memjournal.Journal
+	before func()
+}
+
+func (j *latecomer) Create(ctx context.Context, h rollout.Head, plan []byte, entries [][]byte) error {
+	if f := j.before; f != nil {
+		j.before = nil
+		f()
+	}
+	return j.Journal.Create(ctx, h, plan, entries)
+}
+
+// An emergency that comes while a rollout is being started stops it too.
+func TestAnEmergencyDuringStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(nil, 3, "openssl", "curl")
+		f.Behave = behave(memory.Behaviour{Latency: time.Hour})
+		j := &latecomer{Journal: new(memjournal.Journal)}
+		r := start(t, config(f, j))
+		begin(t, r, key("q1"), only("openssl", all()))
+		late := planned(t, r, key("q2"), only("curl", all()))
+		j.before = func() {
+			_, err := r.Stop(t.Context(), runner.Emergency{Tenant: "acme", By: "inge"})
+			require.NoError(t, err)
+		}
+		require.ErrorIs(t, r.Start(t.Context(), late), runner.ErrStopped)
+		pass(time.Minute)
+		s, _, err := r.Status(t.Context(), key("q2"))
+		require.NoError(t, err)
+		require.Equal(t, rollout.StageHalted, s.Stage)
+		require.True(t, s.Stopped())
+		_, batches := history(t, j.Journal, key("q2"))
+		issued, _ := events[rollout.Issued](batches)
+		require.Empty(t, issued)
+	})
+}
+
+// An emergency finds a rollout that was begun while it stopped the others.
+func TestAnEmergencyFindsWhatBeginsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(nil, 3, "openssl", "curl")
+		f.Behave = behave(memory.Behaviour{Latency: time.Hour})
+		j := &tampered{Journal: new(memjournal.Journal)}
+		r := start(t, config(f, j))
+		begin(t, r, key("q1"), only("openssl", all()))
+		late := planned(t, r, key("q2"), only("curl", all()))
+		pass(time.Minute)
+		j.n = j.appends.Load() + 1
+		j.instead = func(now func() error) error {
+			require.NoError(t, newRunner(t, config(f, j.Journal)).Start(t.Context(), late))
+			return now()
+		}
+		stopped, err := r.Stop(t.Context(), runner.Emergency{Tenant: "acme", By: "inge"})
+		require.NoError(t, err)
+		require.Len(t, stopped, 2)
+		require.Equal(t, rollout.StageHalted, stopped[1].Stage)
+	})
+}
