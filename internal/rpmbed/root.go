@@ -79,7 +79,7 @@ func (d *Root) Put(ctx context.Context, files ...string) error {
 func (d *Root) Move(key, uri string) error {
 	text := fmt.Sprintf("[test]\nname=test\nbaseurl=%s\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://%s\nautorefresh=0\n", uri, key)
 	cache := filepath.Join(d.Dir, "var/cache/dnf")
-	return errors.Join(os.RemoveAll(cache), os.MkdirAll(cache, 0o755),
+	return errors.Join(os.RemoveAll(cache), os.MkdirAll(cache, 0o755), os.RemoveAll(filepath.Join(d.Dir, "var/cache/zypp")),
 		os.WriteFile(filepath.Join(d.Dir, "etc/yum.repos.d/test.repo"), []byte(text), 0o644),
 		os.WriteFile(filepath.Join(d.Dir, "etc/zypp/repos.d/test.repo"), []byte(text), 0o644))
 }

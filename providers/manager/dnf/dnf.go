@@ -36,7 +36,10 @@ func New(c manager.Config) (*manager.Fleet, error) {
 const locks = "etc/dnf/plugins/versionlock.list"
 
 func open(m *manager.Access) manager.Tool {
-	return &machine{rpm.Database{Access: m, Locks: locks, Held: heldIn, Program: "dnf",
+	return &machine{rpm.Database{Access: m, Locks: locks, Held: func(text string) func(string) bool {
+		held := heldIn(text)
+		return func(name string) bool { return held[name] }
+	}, Program: "dnf",
 		Pids: []string{"var/lib/dnf/rpmdb_lock.pid", "var/cache/dnf/metadata_lock.pid", "var/cache/dnf/download_lock.pid", "run/dnf.pid"}}}
 }
 
@@ -152,7 +155,7 @@ func (m *machine) Sum(ctx context.Context, c manager.Change) (string, error) {
 	if _, err := m.run(ctx, m.dnf("upgrade", []string{"-y", "--downloadonly", "--destdir=" + dir}, nevra(c.Name, c.To, c.Arch))); err != nil {
 		return "", err
 	}
-	res, err := m.Script(ctx, sumScript, nil, dir, fileOf(c.Name, c.To, c.Arch))
+	res, err := m.Script(ctx, sumScript, nil, dir, rpm.File(c.Name, c.To, c.Arch))
 	if err == nil {
 		err = desk.Failed(res)
 	}
@@ -160,19 +163,11 @@ func (m *machine) Sum(ctx context.Context, c manager.Change) (string, error) {
 	return sum, err
 }
 
-// fileOf is what the file of a package is called, without its epoch.
-func fileOf(name, v, arch string) string {
-	if _, rest, found := strings.Cut(v, ":"); found {
-		v = rest
-	}
-	return nevra(name, v, arch) + ".rpm"
-}
-
 const foundScript = `for f in "$1"/var/cache/dnf/*/packages/"$2"; do if [ -s "$f" ]; then echo "$f"; exit 0; fi; done`
 
 // Keep implements [manager.Keeper]: from the cache of dnf, or from a repository that still offers it.
 func (m *machine) Keep(ctx context.Context, c manager.Change) error {
-	file := fileOf(c.Name, c.From, c.Arch)
+	file := rpm.File(c.Name, c.From, c.Arch)
 	res, err := m.Script(ctx, foundScript, nil, m.Root(), file)
 	if err == nil {
 		err = desk.Failed(res)
@@ -207,38 +202,19 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 // Repair implements [manager.Repairer]. What is whole again in the database of rpm is installed once more where a repository has it: a
 // script of it may have been cut off.
 func (m *machine) Repair(ctx context.Context) error {
-	before, err := m.Look(ctx)
-	if err != nil {
-		return err
-	}
-	if err := m.Database.Repair(ctx); err != nil {
-		return err
-	}
-	after, err := m.Look(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range before.Packages {
-		if !p.Damaged {
+	mended, err := m.Mend(ctx)
+	for _, c := range mended {
+		again := nevra(c.Name, c.To, c.Arch)
+		if res, err := m.Run(ctx, m.dnf("reinstall", []string{"-C", "--assumeno"}, again)); err != nil {
+			return err
+		} else if moves, err := readMoves(res.Stdout); err != nil || len(moves) != 1 || moves[0].Remove || moves[0].Name != c.Name {
 			continue
 		}
-		for _, now := range after.Packages {
-			c := manager.Change{Name: now.Name, Arch: now.Arch, From: now.Version.Text, To: now.Version.Text}
-			if now.Name != p.Name || now.Arch != p.Arch || now.Damaged || m.Check(c) != nil {
-				continue
-			}
-			again := nevra(c.Name, c.To, c.Arch)
-			if res, err := m.Run(ctx, m.dnf("reinstall", []string{"-C", "--assumeno"}, again)); err != nil {
-				return err
-			} else if moves, err := readMoves(res.Stdout); err != nil || len(moves) != 1 || moves[0].Remove || moves[0].Name != c.Name {
-				continue
-			}
-			if _, err := m.Run(ctx, m.dnf("reinstall", []string{"-C", "-y"}, again)); err != nil {
-				return err
-			}
+		if _, err := m.Run(ctx, m.dnf("reinstall", []string{"-C", "-y"}, again)); err != nil {
+			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // Classify returns an error for a command of dnf that has not ended with 0, in the C locale. Its class, see [patch.FaultOf], is that of

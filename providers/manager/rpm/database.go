@@ -23,14 +23,14 @@ import (
 type Database struct {
 	*manager.Access
 
-	// Held says of the text of Locks which packages are held, by name.
-	Held func(locks string) map[string]bool
+	// Held reads the text of Locks: which packages are held, by name.
+	Held func(locks string) func(name string) bool
 
 	// Locks is the file below the root in which the package manager keeps that, without a slash at its beginning.
 	Locks string
 
 	// Pids are files below the root that hold the number of a process which works with the package manager, and Program is in
-	// the command line of such a process: one that is gone, or another one by now, does not count.
+	// the command line of such a process: one that is gone, or another one by now, does not count. "" is in every one.
 	Pids    []string
 	Program string
 }
@@ -97,7 +97,7 @@ func (d Database) Look(ctx context.Context) (*manager.Sight, error) {
 	if d.Held != nil {
 		held := d.Held(files[d.Locks])
 		for i := range e.list {
-			e.list[i].Held = held[e.list[i].Name]
+			e.list[i].Held = held(e.list[i].Name)
 		}
 	}
 	return e.sight(), nil
@@ -266,6 +266,39 @@ func (d Database) Repair(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Mend does as Repair, and returns the packages that were damaged and are whole now, as changes from and to what they are.
+func (d Database) Mend(ctx context.Context) ([]manager.Change, error) {
+	before, err := d.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Repair(ctx); err != nil {
+		return nil, err
+	}
+	after, err := d.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mended []manager.Change
+	for _, p := range before.Packages {
+		for _, now := range after.Packages {
+			c := manager.Change{Name: now.Name, Arch: now.Arch, From: now.Version.Text, To: now.Version.Text}
+			if p.Damaged && !now.Damaged && now.Name == p.Name && now.Arch == p.Arch && d.Check(c) == nil {
+				mended = append(mended, c)
+			}
+		}
+	}
+	return mended, nil
+}
+
+// File is what the file of a package is called in repositories: without the epoch of its version.
+func File(name, v, arch string) string {
+	if _, rest, found := strings.Cut(v, ":"); found {
+		v = rest
+	}
+	return name + "-" + v + "." + arch + ".rpm"
 }
 
 // newestEntry returns the package with the highest number, which rpm gives in the order in which it writes entries.

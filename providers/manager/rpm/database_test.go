@@ -33,7 +33,9 @@ func on(t *testing.T, answers map[string]transport.Result, look func(d Database)
 	f, err := manager.New(manager.Config{Reach: func(context.Context, inventory.Tenant, inventory.DeviceID) (manager.Device, error) {
 		return manager.Device{To: to}, nil
 	}}, manager.Kind{Name: "rpm", Words: grammar.RPM("rpm"), Open: func(m *manager.Access) manager.Tool {
-		d = Database{Access: m, Held: func(text string) map[string]bool { return map[string]bool{strings.TrimSpace(text): true} }, Locks: "etc/locks"}
+		d = Database{Access: m, Held: func(text string) func(string) bool {
+			return func(name string) bool { return name == strings.TrimSpace(text) }
+		}, Locks: "etc/locks"}
 		return tool{d}
 	}})
 	require.NoError(t, err)

@@ -6,7 +6,7 @@
 // act on the system that runs. For apt a file is written below the folder, var/lib/patchflow/apt.conf: without it apt would read the
 // configuration of the system that runs.
 //
-// It was tested with dpkg, apt, rpm, dnf and pacman as Debian 12 has them. The options of zypper are from its manual.
+// It was tested with dpkg, apt, rpm, dnf, zypper and pacman as Debian 12 has them.
 package root
 
 import (

@@ -10,7 +10,7 @@ func RPM() []Sign {
 		{Words: "No space left on device", Class: patch.ErrDiskFull},
 		{Words: "Disk quota exceeded", Class: patch.ErrDiskFull},
 		{Words: "more space needed on the", Class: patch.ErrDiskFull},
-		{Words: "needs more space on the", Class: patch.ErrDiskFull},
+		{Words: "more space on the", Class: patch.ErrDiskFull},
 		{Words: "does not verify", Class: patch.ErrUntrusted},
 		{Words: "digest mismatch", Class: patch.ErrUntrusted},
 		{Words: "BAD", Class: patch.ErrUntrusted},
