@@ -105,6 +105,7 @@ func settings() []setting {
 		{path: "missed"},
 		{path: "salt"},
 		{path: "strata"},
+		{path: "covers"},
 		{path: "joiners", order: func(l *Layer) int64 { return -int64(l.Policy.Joiners) }},
 		{path: "need"},
 		{path: "priority"},

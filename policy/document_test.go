@@ -110,6 +110,7 @@ func fleet() Policy {
 		Missed:    MissedRuns,
 		Salt:      "2026",
 		Strata:    []string{"device.os", "site"},
+		Covers:    []Cover{{Of: "device.version", Least: 9000}, {App: "firefox", Least: 5000}},
 		Joiners:   JoinersAdmitted,
 		Need:      Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		Priority:  10,
@@ -175,7 +176,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
+			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

@@ -16,7 +16,7 @@ import (
 //
 // A layer sets a field by giving it a value. A value that is zero is set by naming the field in Zero; a document may write
 // the zero value instead ("maxActive: 0", "mode: never"), which [DecodeLayer] puts into Zero. Fields are named by their paths
-// in a policy: "maxActive", "retry.attempts". Need, rings, windows and the escalation are set as a whole.
+// in a policy: "maxActive", "retry.attempts". Need, rings, windows, covers and the escalation are set as a whole.
 //
 // A layer is about the devices of its tenant and of all tenants below that, and never about others. The layers of an outer
 // tenant are above those of an inner one, and all of them are above groups, which are above single devices.

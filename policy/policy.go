@@ -19,6 +19,7 @@ type Policy struct {
 	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
 	Salt      string   `json:"salt,omitempty" yaml:"salt,omitempty"`           // the same in several rollouts makes the same devices their canaries; "" makes it others in each
 	Strata    []string `json:"strata,omitempty" yaml:"strata,omitempty"`       // labels, or facts such as device.os, after which rings with a size or a share are alike; none leaves it to chance
+	Covers    []Cover  `json:"covers,omitempty" yaml:"covers,omitempty"`       // what of the fleet the first ring is to be like
 	Joiners   Joiners  `json:"joiners,omitempty" yaml:"joiners,omitempty"`     // what becomes of devices that turn up while a rollout is under way
 	Priority  int      `json:"priority,omitempty" yaml:"priority,omitempty"`   // among the rollouts of a tenant: on a device that several want, the highest is next; 0 to 1000, and 0 waits for its turn
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit

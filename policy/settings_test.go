@@ -41,7 +41,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"KnownIssue.URL": "TestWhatAHoldKeepsBack", "KnownIssue.FixedIn": "TestWhatAHoldKeepsBack", "KnownIssue.Expires": "TestWhatAHoldKeepsBack",
 		"KnownIssue.FailClosed": "TestWhatAHoldKeepsBack",
 
-		"Policy.Health": "", "Policy.Escalation": "rollout", "EscalationLevel.Name": "TestValidateNamesTheFieldOfALevel", "EscalationLevel.Attempts": "rollout", "EscalationLevel.Failed": "rollout", "EscalationLevel.Waiting": "rollout", "Health.Metrics": "rollout", "Health.Feedback": "", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
+		"Policy.Health": "", "Policy.Escalation": "rollout", "Policy.Covers": "", "Cover.Of": "TestValidateNamesTheFieldOfACover", "Cover.App": "TestValidateNamesTheFieldOfACover", "Cover.Least": "TestValidateNamesTheFieldOfACover", "EscalationLevel.Name": "TestValidateNamesTheFieldOfALevel", "EscalationLevel.Attempts": "rollout", "EscalationLevel.Failed": "rollout", "EscalationLevel.Waiting": "rollout", "Health.Metrics": "rollout", "Health.Feedback": "", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
 		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
 		"Budget.Rate": "", "Policy.Rate": "", "Rate.Count": "rollout", "Rate.Every": "rollout", "Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
 		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",

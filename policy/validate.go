@@ -65,6 +65,7 @@ func (p *Policy) faults() []*FieldError {
 	c.count("rollback.maxFailures", p.Rollback.MaxFailures)
 	c.health("health", &p.Health)
 	c.levels("escalation", p.Escalation)
+	c.covers("covers", p.Covers)
 	c.deadlines(p.Deadlines)
 	c.exceptions(p.Exceptions)
 	c.holds(p.Holds)

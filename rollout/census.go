@@ -70,6 +70,8 @@ type Coverage struct {
 	Devices int    `json:"devices"` // that have a value
 	Covered int    `json:"covered"` // of these: whose value a device of the rings has too
 
+	Least policy.Share `json:"least,omitempty"` // what the policy wants of it; 0 for nothing
+
 	Uncovered []Uncovered `json:"uncovered,omitempty"` // those that no device of the rings has, that of most devices first
 }
 
@@ -85,6 +87,43 @@ func (c *Coverage) Share() policy.Share {
 		return 0
 	}
 	return policy.Share(int64(c.Covered) * 10000 / int64(c.Devices))
+}
+
+// Short says whether less is covered than the policy wants.
+func (c *Coverage) Short() bool { return c.Least > 0 && c.Share() < c.Least }
+
+// censusOf makes a census for what a policy wants to be covered; nil if that is nothing.
+func censusOf(p *policy.Policy) (*Census, error) {
+	if len(p.Covers) == 0 {
+		return nil, nil
+	}
+	var keys, apps []string
+	for i := range p.Covers {
+		if x := &p.Covers[i]; x.Of != "" {
+			keys = append(keys, x.Of)
+		} else {
+			apps = append(apps, x.App)
+		}
+	}
+	return NewCensus(keys, apps)
+}
+
+// wanted returns what the first ring of p covers, in the order of its policy.
+func (c *Census) wanted(p *Plan) []Coverage {
+	if c == nil {
+		return nil
+	}
+	var all []Coverage
+	covers := c.Covers(p, 1)
+	for i := range p.Policy.Covers {
+		x := &p.Policy.Covers[i]
+		key := cmp.Or(x.Of, "app "+x.App)
+		if at := slices.IndexFunc(covers, func(o Coverage) bool { return o.Key == key }); at >= 0 {
+			covers[at].Least = x.Least
+			all = append(all, covers[at])
+		}
+	}
+	return all
 }
 
 // String returns c on one line: `model: 80% of 50 devices; not covered: x1 (7), x2 (3)`, at most five of them.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/policy"
 )
 
@@ -45,4 +46,50 @@ func TestWhatTheFirstRingsCover(t *testing.T) {
 	}
 	_, err = NewCensus([]string{"device.color"}, nil)
 	require.ErrorContains(t, err, "device.color is no fact about a device")
+}
+
+// What the policy wants of its first ring is in the plan, with how much of it there is; too little is told, and refused is nothing.
+func TestAPlanSaysWhatItsFirstRingCovers(t *testing.T) {
+	fixed := version.Version{Scheme: version.Deb, Text: "2"}
+	catalog, err := patch.NewCatalog([]patch.Patch{{ID: "x:p1", Classification: patch.ClassSecurity, Reversal: patch.ReversalReinstall,
+		Packages: []patch.Package{{Ecosystem: "Debian:12", Name: "openssl", Fixed: fixed}}}})
+	require.NoError(t, err)
+	plan := func(covers ...policy.Cover) Plan {
+		s, err := NewScope(ScopeConfig{Key: Key{"acme", "q1"}, Catalog: catalog, Policy: policy.Policy{Name: "p", Covers: covers,
+			Rules: []policy.Rule{{Name: "all", Match: policy.Match{All: true}, Verdict: policy.Approve}},
+			Rings: []policy.Ring{{Name: "test", Devices: inventory.MustSelector("site=lab")}, {Name: "all", Rest: true}}}})
+		require.NoError(t, err)
+		for i := range 10 {
+			d := inventory.Device{Tenant: "acme", ID: inventory.DeviceID(fmt.Sprint("d", i)), Labels: map[string]string{"site": "oslo", "model": fmt.Sprint("m", i%2)},
+				Software: []inventory.Software{{Manager: "dpkg", Ecosystem: "Debian:12", Name: "openssl", Version: version.Version{Scheme: version.Deb, Text: "1"}}},
+				Coverage: []inventory.Coverage{{Manager: "dpkg", Status: inventory.Complete}}}
+			switch i {
+			case 0:
+				d.Labels["site"] = "lab"
+				d.Software = append(d.Software, inventory.Software{Manager: "dpkg", Ecosystem: "Debian:12", Name: "till", Version: fixed})
+			case 1:
+				d.Software[0].Version = fixed // it misses nothing, and is part of the fleet
+			}
+			require.NoError(t, s.Add(&d))
+		}
+		p, err := NewPlan(s.Input())
+		require.NoError(t, err)
+		return p
+	}
+	require.Nil(t, plan().Coverage)
+	require.NotContains(t, plan().String(), "covers")
+
+	p := plan(policy.Cover{App: "till", Least: 10000}, policy.Cover{Of: "model", Least: 6000}, policy.Cover{Of: "rack", Least: 1}, policy.Cover{Of: "site", Least: 1000})
+	require.Len(t, p.Coverage, 4)
+	require.Equal(t, []bool{false, true, true, false}, []bool{p.Coverage[0].Short(), p.Coverage[1].Short(), p.Coverage[2].Short(), p.Coverage[3].Short()})
+	require.Contains(t, p.String(), "  the first ring covers app till: 100% of 1 device\n"+
+		"  the first ring covers model: 50% of 10 devices; not covered: m1 (5); that is less than the 60% that are wanted\n"+
+		"  the first ring covers rack: 0% of 0 devices; that is less than the 0.01% that are wanted\n"+
+		"  the first ring covers site: 10% of 10 devices; not covered: oslo (9)\n")
+
+	in := input(3, policy.Ring{Name: "all", Rest: true})
+	in.Policy.Covers = []policy.Cover{{Of: "model", Least: 5000}}
+	unknown, err := NewPlan(in)
+	require.NoError(t, err)
+	require.Contains(t, unknown.String(), "what of the fleet the first ring covers is not known")
 }

@@ -44,6 +44,10 @@ type PlanInput struct {
 
 	// Strata holds the distinct values that devices have under the keys of the policy's Strata; nil if it has none. See [Strata].
 	Strata [][]string
+
+	// Census knows what the devices of the fleet are like, if the policy says what its first ring is to cover: its keys are those of
+	// policy.Policy.Covers. nil says nothing.
+	Census *Census
 }
 
 // A Target is one device of a [PlanInput]: small, so that a million of them fit in memory.
@@ -86,6 +90,7 @@ type Plan struct {
 	Place    []uint32             `json:"place,omitempty"`
 	Strata   [][]string           `json:"strata,omitempty"` // what devices have under the keys of the policy's strata, each once
 	Stratum  []uint16             `json:"stratum,omitempty"`
+	Coverage []Coverage           `json:"coverage,omitempty"` // what the first ring covers of the fleet, of what the policy names
 
 	// Newcomers tells of devices that have joined a rollout since; nil in a plan as it was made, stored or sent. The plan of a [Machine] has
 	// it, and their numbers are those after the devices of the rings.
@@ -176,6 +181,7 @@ func NewPlan(in PlanInput) (Plan, error) {
 		}
 	}
 	p.rings(counts)
+	p.Coverage = in.Census.wanted(&p)
 	p.approvals(in.Approval, in.Needs)
 	p.renumber()
 	return p, nil

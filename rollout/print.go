@@ -28,6 +28,17 @@ func (p Plan) String() string {
 	if len(p.Policy.Strata) > 0 {
 		fmt.Fprintf(&b, "  rings are alike in: %s (%s of device)\n", strings.Join(p.Policy.Strata, ", "), count(len(p.Strata), "kind"))
 	}
+	if len(p.Policy.Covers) > 0 && len(p.Coverage) == 0 {
+		b.WriteString("  what of the fleet the first ring covers is not known\n")
+	}
+	for i := range p.Coverage {
+		c := &p.Coverage[i]
+		fmt.Fprintf(&b, "  the first ring covers %s", c)
+		if c.Short() {
+			fmt.Fprintf(&b, "; that is less than the %s that are wanted", c.Least)
+		}
+		b.WriteString("\n")
+	}
 	if rate := p.Policy.Rate; !rate.IsZero() {
 		fmt.Fprintf(&b, "  begun: %s\n", rate)
 	}

@@ -98,6 +98,10 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 		sum:  Summary{Skipped: make(map[string]int), Examples: make(map[string][]inventory.DeviceID)},
 	}
 	s.strata = NewStrata(&s.cfg.Policy)
+	var err error
+	if s.in.Census, err = censusOf(&s.cfg.Policy); err != nil {
+		return nil, fmt.Errorf("rollout: %s: %w", cfg.Key, err)
+	}
 	for _, q := range cfg.Quarantine {
 		if q.Released.IsZero() && (q.Tenant.Contains(cfg.Tenant) || cfg.Tenant.Contains(q.Tenant)) {
 			s.held[q.Patch] = append(s.held[q.Patch], q)
@@ -122,6 +126,9 @@ func (s *Scope) Add(d *inventory.Device) error {
 		return fmt.Errorf("rollout: %s: device %s belongs to tenant %q", s.cfg.Key, d.ID, d.Tenant)
 	}
 	s.sum.Devices++
+	if s.in.Census != nil {
+		s.in.Census.Add(d)
+	}
 	place := s.domains.Add(d)
 	a := inventory.Assess(s.cfg.Catalog, d)
 	switch a.State() {

@@ -351,7 +351,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
 	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
-		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name"}
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",

@@ -56,6 +56,8 @@ func faults() []fault {
 			"return !asks || slices", "return asks || !asks || slices", engine()},
 		{"a ring that comes later is a test of what the first one lacks", "rollout/census.go",
 			"p.RingOf(at) < rings", "p.RingOf(at) >= 0", engine()},
+		{"a first ring that covers too little is not told of", "rollout/census.go",
+			"return c.Least > 0 && c.Share() < c.Least", "return false", engine()},
 		{"the gate of an empty ring is forgotten", "rollout/plan.go",
 			"planned.Gate = planned.Gate.Stricter(empty.Gate)", "_ = empty.Gate", engine()},
 		{"an irreversible patch is planned under a policy that rolls back", "rollout/plan.go",
