@@ -26,7 +26,7 @@ func HostileNames(dir string) []string {
 	return []string{
 		"", " ", "-", "--", "-y", "--root=/", "--config=" + dir, "--help", "*", "hel*", "h?llo", "[h]ello", "{hello,rival}", "/usr/bin/hello", "../hello", dir + "/hello", "file:///etc/passwd",
 		"http://example.com/x", "hello rival", "hello\nrival", "hello\x00", "hello;touch " + pwned, "hello|rival", "hello&", "hello,rival", "$(touch " + pwned + ")", "`touch " + pwned + "`", "hello>1", "hello<2",
-		"hello=1.0", "hello = 1", "'hello'", "\"hello\"", "hello\\", "hello\u202e", "ｈello", "héllo", ".hello", "!hello", "^hello", "#hello", "~hello", "hello:1", "%(touch " + pwned + ")", "%n", "@core",
+		"hello=1.0", "hello = 1", "'hello'", "\"hello\"", "hello\\", "hello\u202e", "ｈello", "héllo", ".hello", "!hello", "^hello", "#hello", "~hello", "hello:1", "%(touch " + pwned + ")", "%n",
 		"(hello if rival)", "-hello", "<hello>", "hello\r", "\ufeffhello", strings.Repeat("a", 5000),
 	}
 }
@@ -37,7 +37,7 @@ func HostileVersions(dir string) []string {
 	return []string{
 		"", " ", "1.0", "*", "1.*-1", "1.0-1-1", "-1", "1.0-", "--1", "1.0-1 rival", "1.0-1\n", "1.0-1\x00", "$(touch " + pwned + ")-1", "1.0-1;touch " + pwned, "x:1.0-1", ":1.0-1", "1:2:3-1", "1.0/1-1", "1.0-1/..",
 		"1.0-1*", "1.0-[1]", "1.0-1?", "1.0-1@", "(1.0-1)", "~1.0-1", "1.0-1'", "1.0-1\"", "１.0-1", "1.0-1 ", "+1-1", "1.0-1,2", "1.0-1|2", "1.0-1>2", "1.0-1=2", "1.0-1#", "1.0-1&", "1.0-1!", "1.0-1\\",
-		"%(touch " + pwned + ")-1", "../1-1", strings.Repeat("1", 300) + "-1",
+		"%(touch " + pwned + ")-1", "../1-1", "99999999999:1-1", "1.0-%{release}", "1.0-1\t", "^1-1", strings.Repeat("1", 300) + "-1",
 	}
 }
 

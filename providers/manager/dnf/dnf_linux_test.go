@@ -52,7 +52,7 @@ func TestFaultsOfRealDevices(t *testing.T) {
 func TestHostileNamesAndVersions(t *testing.T) {
 	b := bed.Filled(t, nil)
 	managertest.Hostile(t, b.Bench, managertest.RPMPinned("hello", "2.0-1"), []string{"etc", "usr", "bin", "home"}, []string{
-		"--allowerasing", "--setopt=pluginpath=" + b.Dir, "--installroot=/", "--eval=%(touch " + b.Dir + "/pwned)", "%{lua:os.execute('touch " + b.Dir + "/pwned')}", "@^minimal", "@hello:1", "hello*-1", "./hello.rpm",
+		"--allowerasing", "--setopt=pluginpath=" + b.Dir, "--installroot=/", "--eval=%(touch " + b.Dir + "/pwned)", "%{lua:os.execute('touch " + b.Dir + "/pwned')}", "@core", "@^minimal", "@hello:1", "hello*-1", "./hello.rpm",
 		"../hello.rpm", b.Dir + "/repo/hello-2.0-1.noarch.rpm", "hello\trival", "hello-", "hello.", "+hello", "hello@1", "config(hello)",
 	})
 }

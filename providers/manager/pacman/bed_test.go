@@ -5,40 +5,28 @@ package pacman_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/internal/aptbed"
+	"github.com/patchflow/patchflow/internal/managertest"
 	"github.com/patchflow/patchflow/internal/need"
 	"github.com/patchflow/patchflow/internal/pacmanbed"
-	"github.com/patchflow/patchflow/inventory"
-	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/manager"
 	"github.com/patchflow/patchflow/providers/manager/pacman"
-	"github.com/patchflow/patchflow/providers/transport"
 	"github.com/patchflow/patchflow/rollout"
 )
 
-// A bench is a repository, a device, and a fleet of that one device.
+// A bench is a device and its repository.
 type bench struct {
-	dir    string
-	repo   *pacmanbed.Repo
-	root   *pacmanbed.Root
-	fleet  *manager.Fleet
-	via    func(transport.Transport) transport.Transport // nil for the device's own
-	seq    atomic.Uint32
-	server *httptest.Server // of its repository, if it has one of its own
+	*managertest.Bench
+	repo *pacmanbed.Repo
+	root *pacmanbed.Root
 }
 
 // packages are what the repository has; of several versions its index has the last. Devices have the versions 1.0.
@@ -69,7 +57,7 @@ var firstBench = sync.OnceValues(func() (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir}
+	b := &bench{Bench: &managertest.Bench{Dir: dir}}
 	if b.repo, err = pacmanbed.NewRepo(ctx, dir); err != nil {
 		return b, err
 	}
@@ -111,7 +99,7 @@ func TestMain(m *testing.M) {
 			if b.repo != nil {
 				_ = b.repo.Close()
 			}
-			_ = os.RemoveAll(b.dir)
+			_ = os.RemoveAll(b.Dir)
 		}
 	}
 	os.Exit(code)
@@ -134,10 +122,9 @@ func filled(t *testing.T, change func(*manager.Config)) *bench {
 	need.Root(t)
 	first, err := firstBench()
 	require.NoError(t, err)
-	b := &bench{dir: scratch(t), repo: first.repo}
-	b.root, err = first.root.Copy(filepath.Join(b.dir, "root"))
-	require.NoError(t, err)
-	b.fleet = newFleet(t, b, change)
+	b := &bench{Bench: &managertest.Bench{Dir: scratch(t), New: pacman.New}, repo: first.repo}
+	b.move(t, first.root, filepath.Join(b.Dir, "root"))
+	b.Fleet = b.Open(t, change)
 	return b
 }
 
@@ -145,88 +132,24 @@ func filled(t *testing.T, change func(*manager.Config)) *bench {
 func served(t *testing.T) *bench {
 	t.Helper()
 	b := filled(t, nil)
-	repo, err := b.repo.Copy(filepath.Join(b.dir, "repo"))
+	repo, err := b.repo.Copy(filepath.Join(b.Dir, "repo"))
 	require.NoError(t, err)
 	b.repo = repo
-	b.server = httptest.NewServer(http.FileServer(http.Dir(repo.Dir)))
-	t.Cleanup(b.server.Close)
-	require.NoError(t, b.root.Move(b.server.URL))
-	require.NoError(t, b.fleet.Refresh(t.Context(), "acme", "ada"))
+	b.Serve(t, repo.Dir)
+	require.NoError(t, b.root.Move(b.Server.URL))
+	require.NoError(t, b.Fleet.Refresh(t.Context(), managertest.Tenant, managertest.Device))
 	return b
 }
 
-func newFleet(t *testing.T, b *bench, change func(*manager.Config)) *manager.Fleet {
+// move puts a copy of a device into dir.
+func (b *bench) move(t *testing.T, from *pacmanbed.Root, dir string) {
 	t.Helper()
-	c := manager.Config{Lock: -1, Poll: 10 * time.Millisecond, Limit: time.Minute, Reach: func(context.Context, inventory.Tenant, inventory.DeviceID) (manager.Device, error) {
-		to := b.root.Transport()
-		if b.via != nil {
-			to = b.via(to)
-		}
-		return manager.Device{To: to, Root: b.root.Dir}, nil
-	}}
-	if change != nil {
-		change(&c)
-	}
-	f, err := pacman.New(c)
+	root, err := from.Copy(dir)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.Close(context.Background()) })
-	return f
-}
-
-// has is what pacman itself says of a package: "1.0-1".
-func (b *bench) has(t *testing.T, name string) string {
-	t.Helper()
-	all, err := b.root.Installed(t.Context())
-	require.NoError(t, err)
-	return all[name]
-}
-
-func (b *bench) write(t *testing.T, name, content string) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(filepath.Join(b.root.Dir, name), []byte(content), 0o644))
-}
-
-func (b *bench) read(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(b.root.Dir, name))
-	require.NoError(t, err)
-	return string(content)
+	b.root, b.System, b.At = root, root, root.Dir
 }
 
 // pinned is a patch that brings a package to a version.
 func pinned(name, to string) rollout.Pinned {
-	return rollout.Pinned{ID: patch.ID(name + "=" + to), Reversal: patch.ReversalReinstall,
-		Packages: []patch.Package{{Ecosystem: "Arch", Name: name, Fixed: version.Version{Scheme: version.Arch, Text: to}}}}
-}
-
-func content(patches ...rollout.Pinned) rollout.Content { return rollout.Content{Patches: patches} }
-
-func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
-	key := rollout.Key{Tenant: "acme", ID: "q1"}
-	return rollout.Task{ID: rollout.NewTaskID(key, "test", "ada", op, b.seq.Add(1)), Rollout: key, Ring: "test", Tenant: "acme", Device: "ada", Op: op, Content: c,
-		Attempt: 1, Issued: time.Now()}
-}
-
-// deploy installs, and returns the last report.
-func (b *bench) deploy(t *testing.T, patches ...rollout.Pinned) rollout.Report {
-	t.Helper()
-	r, err := b.fleet.Deploy(t.Context(), b.task(rollout.OpInstall, content(patches...)))
-	require.NoError(t, err)
-	require.True(t, r.Phase.Last(), "%+v", r)
-	return r
-}
-
-func cut(transport.Transport) transport.Transport {
-	return transport.Func(func(context.Context, transport.Command) (transport.Result, error) {
-		return transport.Result{}, fmt.Errorf("cut: %w", patch.ErrUnreachable)
-	})
-}
-
-func installs(t *testing.T, b *bench) int {
-	content, err := os.ReadFile(filepath.Join(b.root.Dir, "installs"))
-	if os.IsNotExist(err) {
-		return 0
-	}
-	require.NoError(t, err)
-	return strings.Count(string(content), "begun")
+	return managertest.Pinned("Arch", version.Arch, name, to)
 }

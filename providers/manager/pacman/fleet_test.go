@@ -13,12 +13,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/internal/managertest"
 	"github.com/patchflow/patchflow/internal/pacmanbed"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/manager"
-	"github.com/patchflow/patchflow/providers/providertest"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -47,71 +47,39 @@ func lock(t *testing.T, b *bench) (release func()) {
 
 // The suite runs over real pacman.
 func TestFleetKeepsThePromises(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
-	benches := make(map[rollout.Deployer]*bench)
-	of := func(d rollout.Deployer) *bench { return benches[d] }
-	release := make(map[rollout.Deployer]func())
-	providertest.Deployer(t, providertest.DeployerHarness{
-		Rollout: rollout.Key{Tenant: "acme", ID: "conformance"}, Device: "ada",
-		Content: content(pinned("hello", "2.0-1")), Stack: content(pinned("hello", "1.1-1"), pinned("hello", "2.0-1")),
-		New: func(t *testing.T) rollout.Deployer {
-			b := filled(t, func(c *manager.Config) { c.Wait, c.Lock = -1, time.Minute })
-			benches[b.fleet] = b
-			return b.fleet
-		},
-		Settle: func(t *testing.T, d rollout.Deployer) {
-			if f := release[d]; f != nil {
-				f()
-			}
-			require.NoError(t, of(d).fleet.Drain(t.Context()))
-		},
-		Look: func(t *testing.T, d rollout.Deployer) inventory.Scan {
-			b := of(d)
+	managertest.Suite[*bench]{
+		Hello: func(to string) rollout.Pinned { return pinned("hello", to) }, First: "1.1-1", Next: "2.0-1", Open: filled, Lock: lock,
+		Scan: func(t *testing.T, b *bench) inventory.Scan {
+			t.Helper()
 			all, err := b.root.Installed(t.Context())
 			require.NoError(t, err)
-			require.NotEmpty(t, all)
-			s := inventory.Scan{BootID: strings.TrimSpace(b.read(t, "proc/sys/kernel/random/boot_id"))}
+			s := inventory.Scan{BootID: strings.TrimSpace(b.Read(t, "proc/sys/kernel/random/boot_id"))}
 			for name, v := range all {
 				s.Software = append(s.Software, inventory.Software{Ecosystem: "Arch", Name: name, Version: version.Version{Scheme: version.Arch, Text: v}})
 			}
 			return s
 		},
-		Installs: func(t *testing.T, d rollout.Deployer) int { return installs(t, of(d)) },
-		Fail: func(t *testing.T, d rollout.Deployer) patch.Fault {
-			of(d).write(t, "fail", "")
-			return patch.Permanent
-		},
-		Break: func(t *testing.T, d rollout.Deployer) { of(d).write(t, "break", "") },
-		Cut: func(t *testing.T, d rollout.Deployer) func() {
-			b := of(d)
-			require.NoError(t, b.fleet.Drain(t.Context()))
-			b.via = cut
-			return func() { b.via = nil }
-		},
-		Hold: func(t *testing.T, d rollout.Deployer) { release[d] = lock(t, of(d)) },
-	})
+	}.Conformance(t)
 }
 
 func TestInstallExactly(t *testing.T) {
 	b := filled(t, nil)
-	r := b.deploy(t, pinned("hello", "2.0-1"), pinned("kernelish", "2.0-1"))
+	r := b.Deploy(t, pinned("hello", "2.0-1"), pinned("kernelish", "2.0-1"))
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
 	require.Equal(t, patch.Yes, r.Reboot)
-	require.Equal(t, "2.0-1", b.has(t, "hello"))
-	require.Equal(t, "2.0-1", b.has(t, "kernelish"))
-	require.Equal(t, "1.0-1", b.has(t, "conf"))
+	require.Equal(t, "2.0-1", b.Has(t, "hello"))
+	require.Equal(t, "2.0-1", b.Has(t, "kernelish"))
+	require.Equal(t, "1.0-1", b.Has(t, "conf"))
 
-	require.Equal(t, patch.AlreadyInstalled, b.deploy(t, pinned("hello", "2.0-1")).Fault)
-	require.Equal(t, patch.Superseded, b.deploy(t, pinned("hello", "1.0-1")).Fault)
-	require.Equal(t, patch.NotApplicable, b.deploy(t, pinned("fresh", "1.0-1")).Fault, "what the device does not have is not installed")
-	r = b.deploy(t, pinned("conf", "1.5-1"))
+	require.Equal(t, patch.AlreadyInstalled, b.Deploy(t, pinned("hello", "2.0-1")).Fault)
+	require.Equal(t, patch.Superseded, b.Deploy(t, pinned("hello", "1.0-1")).Fault)
+	require.Equal(t, patch.NotApplicable, b.Deploy(t, pinned("fresh", "1.0-1")).Fault, "what the device does not have is not installed")
+	r = b.Deploy(t, pinned("conf", "1.5-1"))
 	require.Equal(t, patch.Permanent, r.Fault)
 	require.Contains(t, r.Message, "the repositories have conf 2.0-1, wanted is 1.5-1")
-	require.Equal(t, "1.0-1", b.has(t, "conf"))
+	require.Equal(t, "1.0-1", b.Has(t, "conf"))
 
-	reboot, err := b.fleet.Reboot(t.Context(), b.task(rollout.OpReboot, content(pinned("hello", "2.0-1"))))
+	reboot, err := b.Fleet.Reboot(t.Context(), b.Task(rollout.OpReboot, managertest.Content(pinned("hello", "2.0-1"))))
 	require.NoError(t, err)
 	require.Equal(t, "boot-2", reboot.BootID)
 	require.Equal(t, patch.No, reboot.Reboot)
@@ -120,17 +88,17 @@ func TestInstallExactly(t *testing.T) {
 // What is taken back is put back from what was kept, and what its owner has changed stays.
 func TestRollbackWithoutARepository(t *testing.T) {
 	b := served(t)
-	b.write(t, "etc/conf.conf", "setting = mine\n")
-	r := b.deploy(t, pinned("conf", "2.0-1"))
+	b.Write(t, "etc/conf.conf", "setting = mine\n")
+	r := b.Deploy(t, pinned("conf", "2.0-1"))
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	require.Equal(t, "conf 2.0-1\n", b.read(t, pacmanbed.VersionFile("conf")))
-	b.server.Close()
-	r, err := b.fleet.Rollback(t.Context(), b.task(rollout.OpRollback, content(pinned("conf", "2.0-1"))))
+	require.Equal(t, "conf 2.0-1\n", b.Read(t, pacmanbed.VersionFile("conf")))
+	b.Server.Close()
+	r, err := b.Fleet.Rollback(t.Context(), b.Task(rollout.OpRollback, managertest.Content(pinned("conf", "2.0-1"))))
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	require.Equal(t, "1.0-1", b.has(t, "conf"))
-	require.Equal(t, "conf 1.0-1\n", b.read(t, pacmanbed.VersionFile("conf")))
-	require.Equal(t, "setting = mine\n", b.read(t, "etc/conf.conf"))
+	require.Equal(t, "1.0-1", b.Has(t, "conf"))
+	require.Equal(t, "conf 1.0-1\n", b.Read(t, pacmanbed.VersionFile("conf")))
+	require.Equal(t, "setting = mine\n", b.Read(t, "etc/conf.conf"))
 }
 
 // What was downloaded ahead is installed without the repository; what was not cannot be.
@@ -138,21 +106,21 @@ func TestDownloadAhead(t *testing.T) {
 	for _, ahead := range []bool{true, false} {
 		b := served(t)
 		if ahead {
-			r, err := b.fleet.Download(t.Context(), b.task(rollout.OpDownload, content(pinned("hello", "2.0-1"))))
+			r, err := b.Fleet.Download(t.Context(), b.Task(rollout.OpDownload, managertest.Content(pinned("hello", "2.0-1"))))
 			require.NoError(t, err)
 			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "1.0-1", b.has(t, "hello"), "nothing is installed yet")
+			require.Equal(t, "1.0-1", b.Has(t, "hello"), "nothing is installed yet")
 		}
-		b.server.Close()
+		b.Server.Close()
 		p := pinned("hello", "2.0-1")
 		p.Reversal = patch.ReversalNone // nothing is to be kept, which takes the repository too
-		r := b.deploy(t, p)
+		r := b.Deploy(t, p)
 		if ahead {
 			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "2.0-1", b.has(t, "hello"))
+			require.Equal(t, "2.0-1", b.Has(t, "hello"))
 		} else {
 			require.Equal(t, patch.Transient, r.Fault, "%+v", r)
-			require.Equal(t, "1.0-1", b.has(t, "hello"))
+			require.Equal(t, "1.0-1", b.Has(t, "hello"))
 		}
 	}
 }
@@ -166,14 +134,14 @@ func TestWhatIsNotAskedForIsRefused(t *testing.T) {
 		{pinned("clash", "3.0-1"), "conflict"},
 		{pinned("more", "2.0-1"), "pacman would install fresh 1.0-1 too"},
 	} {
-		r := b.deploy(t, row.content)
+		r := b.Deploy(t, row.content)
 		require.Equal(t, patch.Permanent, r.Fault, "%+v", r)
 		require.Contains(t, r.Message, row.want)
 	}
-	b.fleet = newFleet(t, b, func(c *manager.Config) { c.Additions = true })
-	r := b.deploy(t, pinned("more", "2.0-1"))
+	b.Fleet = b.Open(t, func(c *manager.Config) { c.Additions = true })
+	r := b.Deploy(t, pinned("more", "2.0-1"))
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	require.Equal(t, "1.0-1", b.has(t, "fresh"))
+	require.Equal(t, "1.0-1", b.Has(t, "fresh"))
 }
 
 // The hash in the plan counts, whatever the repository has signed.
@@ -181,48 +149,48 @@ func TestAnotherFileOfTheSameVersionIsRefused(t *testing.T) {
 	b := filled(t, nil)
 	p := pinned("hello", "2.0-1")
 	p.Packages[0].Artefacts = []patch.Artefact{{Digest: patch.Digest("sha256:" + strings.Repeat("ab", 32))}}
-	r := b.deploy(t, p)
+	r := b.Deploy(t, p)
 	require.Equal(t, patch.Untrusted, r.Fault, "%+v", r)
-	require.Equal(t, "1.0-1", b.has(t, "hello"))
+	require.Equal(t, "1.0-1", b.Has(t, "hello"))
 	out, err := b.root.Run(t.Context(), "sh", "-c", `sha256sum "$1"`, "x", b.repo.Pool(pacmanbed.Package{Name: "hello", Version: "2.0-1"}))
 	require.NoError(t, err)
 	p.Packages[0].Artefacts[0].Digest = patch.Digest("sha256:" + strings.Fields(out)[0])
-	r = b.deploy(t, p)
+	r = b.Deploy(t, p)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
 }
 
 func TestHoldAndUnhold(t *testing.T) {
 	b := filled(t, nil)
 	ctx := t.Context()
-	before := b.read(t, "etc/pacman.conf")
-	require.NoError(t, b.fleet.Hold(ctx, "acme", "ada", "hello", "rival"))
-	require.Equal(t, patch.NeedsUser, b.deploy(t, pinned("hello", "2.0-1")).Fault)
-	require.NoError(t, b.fleet.Unhold(ctx, "acme", "ada", "hello", "rival"))
-	require.Equal(t, before, b.read(t, "etc/pacman.conf"))
-	require.Equal(t, rollout.PhaseSucceeded, b.deploy(t, pinned("hello", "2.0-1")).Phase)
-	require.Equal(t, patch.NotApplicable, patch.FaultOf(b.fleet.Hold(ctx, "acme", "ada", "nobody")))
+	before := b.Read(t, "etc/pacman.conf")
+	require.NoError(t, b.Fleet.Hold(ctx, managertest.Tenant, managertest.Device, "hello", "rival"))
+	require.Equal(t, patch.NeedsUser, b.Deploy(t, pinned("hello", "2.0-1")).Fault)
+	require.NoError(t, b.Fleet.Unhold(ctx, managertest.Tenant, managertest.Device, "hello", "rival"))
+	require.Equal(t, before, b.Read(t, "etc/pacman.conf"))
+	require.Equal(t, rollout.PhaseSucceeded, b.Deploy(t, pinned("hello", "2.0-1")).Phase)
+	require.Equal(t, patch.NotApplicable, patch.FaultOf(b.Fleet.Hold(ctx, managertest.Tenant, managertest.Device, "nobody")))
 
-	b.write(t, "etc/pacman.conf", strings.Replace(before, "[options]\n", "[options]\nIgnorePkg = conf ki*\n", 1))
-	require.Equal(t, patch.NeedsUser, b.deploy(t, pinned("conf", "2.0-1")).Fault, "somebody else holds it")
-	require.Error(t, b.fleet.Unhold(ctx, "acme", "ada", "conf"), "and that is not ours to change")
+	b.Write(t, "etc/pacman.conf", strings.Replace(before, "[options]\n", "[options]\nIgnorePkg = conf ki*\n", 1))
+	require.Equal(t, patch.NeedsUser, b.Deploy(t, pinned("conf", "2.0-1")).Fault, "somebody else holds it")
+	require.Error(t, b.Fleet.Unhold(ctx, managertest.Tenant, managertest.Device, "conf"), "and that is not ours to change")
 }
 
 // Another process takes over: the task does not begin again, whatever became of it.
 func TestATaskThatAnotherProcessHasBegun(t *testing.T) {
 	b := filled(t, nil)
-	b.fleet = newFleet(t, b, func(c *manager.Config) { c.Wait = -1 })
-	task := b.task(rollout.OpInstall, content(pinned("slow", "2.0-1")))
-	_, err := b.fleet.Deploy(t.Context(), task)
+	b.Fleet = b.Open(t, func(c *manager.Config) { c.Wait = -1 })
+	task := b.Task(rollout.OpInstall, managertest.Content(pinned("slow", "2.0-1")))
+	_, err := b.Fleet.Deploy(t.Context(), task)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return b.has(t, "slow") == "2.0-1" }, 20*time.Second, 10*time.Millisecond)
-	second := newFleet(t, b, nil)
+	require.Eventually(t, func() bool { return b.Has(t, "slow") == "2.0-1" }, 20*time.Second, 10*time.Millisecond)
+	second := b.Open(t, nil)
 	r, err := second.Deploy(t.Context(), task)
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseRunning, r.Phase, "pacman is at work")
-	b.write(t, "go", "")
-	require.NoError(t, b.fleet.Drain(t.Context()))
+	b.Write(t, "go", "")
+	require.NoError(t, b.Fleet.Drain(t.Context()))
 	r, err = second.Status(t.Context(), task)
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	require.Equal(t, "2.0-1", b.has(t, "slow"))
+	require.Equal(t, "2.0-1", b.Has(t, "slow"))
 }

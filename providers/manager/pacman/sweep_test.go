@@ -11,9 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/internal/managertest"
 	"github.com/patchflow/patchflow/internal/need"
 	"github.com/patchflow/patchflow/internal/pacmanbed"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/providers/manager/pacman"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -43,25 +45,24 @@ func TestSweep(t *testing.T) {
 			points := 0
 			for k := 1; sweep.last == 0 || k <= sweep.last; k += step {
 				require.Less(t, k, 1000, "pacman does not get through")
-				root, err := first.root.Copy(filepath.Join(first.dir, fmt.Sprint(k)))
-				require.NoError(t, err)
-				b := &bench{dir: first.dir, repo: first.repo, root: root}
-				b.fleet = newFleet(t, b, nil)
+				b := &bench{Bench: &managertest.Bench{Dir: first.Dir, New: pacman.New}, repo: first.repo}
+				b.move(t, first.root, filepath.Join(first.Dir, fmt.Sprint(k)))
+				b.Fleet = b.Open(t, nil)
 				strike := exec.CommandContext(t.Context(), "strace", "-f", "-o", "/dev/null", "-e", "trace="+sweep.calls, "-e", fmt.Sprintf("inject=%s:%s:when=%d", sweep.calls, sweep.inject, k),
-					"pacman", "--root", root.Dir, "--dbpath", root.Dir+"/var/lib/pacman", "--config", root.Dir+"/etc/pacman.conf", "--cachedir", root.Dir+"/var/cache/pacman/pkg", "--logfile", root.Dir+"/var/log/pacman.log",
-					"--gpgdir", root.Dir+"/etc/pacman.d/gnupg", "--hookdir", root.Dir+"/etc/pacman.d/hooks", "--noconfirm", "-U", b.repo.Pool(pacmanbed.Package{Name: "conf", Version: "2.0-1"}))
+					"pacman", "--root", b.At, "--dbpath", b.At+"/var/lib/pacman", "--config", b.At+"/etc/pacman.conf", "--cachedir", b.At+"/var/cache/pacman/pkg", "--logfile", b.At+"/var/log/pacman.log",
+					"--gpgdir", b.At+"/etc/pacman.d/gnupg", "--hookdir", b.At+"/etc/pacman.d/hooks", "--noconfirm", "-U", b.repo.Pool(pacmanbed.Package{Name: "conf", Version: "2.0-1"}))
 				through := strike.Run() == nil
-				state := b.has(t, "conf")
+				state := b.Has(t, "conf")
 				states[state]++
-				r := b.deploy(t, pinned("conf", "2.0-1"))
+				r := b.Deploy(t, pinned("conf", "2.0-1"))
 				require.True(t, r.Phase == rollout.PhaseSucceeded || r.Fault == patch.AlreadyInstalled, "point %d, %s: %+v", k, state, r)
-				require.Equal(t, "2.0-1", b.has(t, "conf"), "point %d", k)
-				verified, err := b.fleet.Verify(t.Context(), b.task(rollout.OpVerify, content(pinned("conf", "2.0-1"))))
+				require.Equal(t, "2.0-1", b.Has(t, "conf"), "point %d", k)
+				verified, err := b.Fleet.Verify(t.Context(), b.Task(rollout.OpVerify, managertest.Content(pinned("conf", "2.0-1"))))
 				require.NoError(t, err)
 				// A version that was written down without its files is seen, and not taken for a success.
-				altered := verified.Fault == patch.Permanent && b.read(t, pacmanbed.VersionFile("conf")) != "conf 2.0-1\n" && sweep.last > 0
+				altered := verified.Fault == patch.Permanent && b.Read(t, pacmanbed.VersionFile("conf")) != "conf 2.0-1\n" && sweep.last > 0
 				require.True(t, altered || verified.Phase == rollout.PhaseSucceeded, "point %d, %s: %+v", k, state, verified)
-				require.NoError(t, os.RemoveAll(root.Dir))
+				require.NoError(t, os.RemoveAll(b.At))
 				if through && sweep.last == 0 {
 					break
 				}

@@ -75,7 +75,7 @@ func TestFaultsOfRealDevices(t *testing.T) {
 func TestHostileNamesAndVersions(t *testing.T) {
 	b := bed.Filled(t, nil)
 	managertest.Hostile(t, b.Bench, managertest.RPMPinned("hello", "2.0-1"), []string{"etc", "usr", "bin", "home", "var/cache/zypp/packages"}, []string{
-		"-hello", "+hello", "!rival", "pattern:base", "patch:TEST-1", "product:x", "srcpackage:hello", "test:hello", "-rrival", "hello.noarch=2.0", "hello-", "hello.", "config(hello)", "hello:x86_64", "--capability",
+		"+hello", "@core", "!rival", "pattern:base", "patch:TEST-1", "product:x", "srcpackage:hello", "test:hello", "-rrival", "hello.noarch=2.0", "hello-", "hello.", "config(hello)", "hello:x86_64", "--capability",
 		"--plus-repo=" + b.Dir, "--replacefiles", "hello>=1",
 	})
 }
