@@ -195,7 +195,24 @@ func (a *agent) work(ctx context.Context, t rollout.Task) rollout.Report {
 		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the device has not said how it ended"}
 	}
 	r.BootID = a.boot
+	if t.Op == rollout.OpVerify {
+		r.Idle = a.idle(t)
+	}
 	return r
+}
+
+// idle says whether the earlier tasks that the console has heard no end of run no more. The agent carries out one task after the other, in
+// its own process: what it remembers to have ended has. Of what it does not remember it knows nothing.
+func (a *agent) idle(t rollout.Task) patch.Tri {
+	for _, u := range t.Unended {
+		if e := a.memory.find(u.ID); e == nil || !e.Ended {
+			return patch.Unknown
+		}
+	}
+	if len(t.Unended) == 0 {
+		return patch.Unknown
+	}
+	return patch.Yes
 }
 
 func (a *agent) end(t rollout.Task, r rollout.Report) error {

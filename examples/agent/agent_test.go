@@ -298,6 +298,16 @@ func TestAnAgentDoesItsWorkOnce(t *testing.T) {
 	}
 	require.Equal(t, []rollout.Phase{rollout.PhaseSucceeded, rollout.PhaseSucceeded, rollout.PhaseSucceeded, rollout.PhaseFailed, rollout.PhaseSucceeded}, phases)
 	require.Equal(t, patch.Permanent, b.desk.reports[3].Report.Fault, "it cannot restart anything")
+	require.Equal(t, patch.Unknown, b.desk.reports[0].Report.Idle, "nobody has asked")
+
+	for id, known := range map[rollout.TaskID]patch.Tri{task1: patch.Yes, "acme:q1/all/ada/install/9": patch.Unknown} {
+		look := verify
+		look.ID = rollout.NewTaskID(rollout.Key{Tenant: "acme", ID: "q1"}, "all", "ada", rollout.OpVerify, 7+uint32(known))
+		look.Unended = []rollout.TaskRef{{ID: id, Op: rollout.OpInstall}}
+		b.desk.reports, b.desk.tasks["ada"] = nil, []rollout.Task{look}
+		require.NoError(t, a.turn(t.Context()))
+		require.Equal(t, known, b.desk.reports[0].Report.Idle)
+	}
 	require.Equal(t, string(program("1.1")), b.tool(t), "taken back, and installed again")
 }
 
