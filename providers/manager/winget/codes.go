@@ -13,8 +13,9 @@ import (
 // good says whether a code is a good end that wants a restart: APPINSTALLER_CLI_ERROR_INSTALL_REBOOT_REQUIRED_TO_FINISH and _REBOOT_INITIATED.
 func good(code uint32) bool { return code == 0 || code == 0x8A150109 || code == 0x8A15010B }
 
-// classOf returns what a code of winget means, and whether it is one. The numbers are those of Microsoft's "winget return codes", in which
-// those of installers begin with 0x8A150101; an older version of that page has others for them, which no winget returns.
+// classOf returns what a code of winget means, and whether it is one. The numbers are those that winget is built with
+// (microsoft/winget-cli, src/AppInstallerSharedLib/Public/AppInstallerErrors.h), and those of "winget return codes" in the same repository: those of
+// installers begin with 0x8A150101. Where another table differs, winget returns none of its numbers.
 func classOf(code uint32) (class error, known bool) {
 	switch code {
 	case 0x8A150101, // the application runs
@@ -42,13 +43,16 @@ func classOf(code uint32) (class error, known bool) {
 	case 0x8A150011, // the hash
 		0x8A15002D, 0x8A150060, // security check, scan for malware
 		0x8A15003F, // the source was tampered with
+		0x8A15001A, // the source is not secure
+		0x8A15002E, // the size of what was downloaded
 		0x8A15005E: // the certificate of the server
 		return patch.ErrUntrusted, true
 	case 0x8A150014, 0x8A150017: // no package, no manifest
 		return fmt.Errorf("%w: %w", manager.ErrNotOffered, patch.ErrPermanent), true
-	case 0x8A150002, 0x8A150016, 0x8A150019, 0x8A15003A, 0x8A150050, 0x8A150056, 0x8A150104, 0x8A150108, 0x8A15010F, 0x8A150110, 0x8A150112:
+	case 0x8A150015, 0x8A15001B, 0x8A15001C, 0x8A150114, // no source, policies, the installer cannot upgrade
+		0x8A150002, 0x8A150016, 0x8A150019, 0x8A15003A, 0x8A150050, 0x8A150056, 0x8A150104, 0x8A150108, 0x8A15010F, 0x8A150110, 0x8A150112:
 		return patch.ErrPermanent, true
-	case 0x8A150008, 0x8A150044, 0x8A150045, 0x8A15004B, 0x8A150106, 0x8A150107: // download, sources, memory, network
+	case 0x8A150008, 0x8A15003B, 0x8A150040, 0x8A150044, 0x8A150045, 0x8A15004B, 0x8A150086, 0x8A150106, 0x8A150107: // download, sources, memory, network
 		return nil, true
 	}
 	return nil, false

@@ -96,7 +96,7 @@ func TestScan(t *testing.T) {
 	require.Equal(t, patch.Permanent, patch.FaultOf(f.Hold(t.Context(), replay.Tenant, replay.Device, "Acme.Lamp")))
 }
 
-func TestFaults(t *testing.T) { replay.Classes(t, "testdata/faults.txt", 40, winget.Classify) }
+func TestFaults(t *testing.T) { replay.Classes(t, "testdata/faults.txt", 50, winget.Classify) }
 
 func ExampleClassify() {
 	for _, code := range []int{-1978335215, -1978334974} {
