@@ -54,7 +54,7 @@ func TestFaultsOfRealDevices(t *testing.T) {
 		{Name: "the device's owner has locked the package by a pattern", Wrong: func(t *testing.T, b *managertest.RPM) {
 			b.Write(t, "etc/zypp/locks", "type: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: hel*\n")
 		}, What: hello, Fault: patch.NeedsUser, After: "1.0-1"},
-		{Name: "the device's owner has locked newer versions of the package", Wrong: func(t *testing.T, b *managertest.RPM) {
+		{Name: "the device's owner has locked the package by a regular expression", Wrong: func(t *testing.T, b *managertest.RPM) {
 			b.Write(t, "etc/zypp/locks", "type: package\nmatch_type: regex\ncase_sensitive: on\nsolvable_name: ^hel+o$\n")
 		}, What: hello, Fault: patch.NeedsUser, After: "1.0-1"},
 		{Name: "there is no repository", Wrong: func(t *testing.T, b *managertest.RPM) {
@@ -104,8 +104,8 @@ func TestHoldAndUnhold(t *testing.T) {
 	require.Equal(t, patch.NotApplicable, patch.FaultOf(b.Fleet.Hold(ctx, "acme", "ada", "nobody")))
 }
 
-// The exit code 107 stands for a script that failed after its package was there; what was there before comes back.
-func TestNothingIsLeftInTheFoldersOfDownloads(t *testing.T) {
+// A script that failed after its package was there takes the package with it; what was fetched for that is kept in one place.
+func TestWhatWasFetchedIsKeptInOnePlace(t *testing.T) {
 	b := bed.Filled(t, nil)
 	p := managertest.RPMPinned("badpost", "2.0-1")
 	r := b.Deploy(t, p)
