@@ -31,6 +31,20 @@ func New(t testing.TB, n int) *Bed { return From(t, n, nil) }
 // are any, and what it writes there every device has. The address [Gateway] is there by then.
 func From(t testing.TB, n int, image func(root string)) *Bed {
 	t.Helper()
+	return build(t, n, image, false)
+}
+
+// Systemd does the same with devices whose first process is systemd: they really shut down and start again, with services, a journal and a
+// boot ID of their own. A device runs the service bed.service, its ssh server, and nothing that this machine runs. It needs the program
+// systemd-nspawn. More than about a dozen devices want more inotify instances than most machines allow.
+func Systemd(t testing.TB, n int, image func(root string)) *Bed {
+	t.Helper()
+	need.Tool(t, "systemd-nspawn")
+	return build(t, n, image, true)
+}
+
+func build(t testing.TB, n int, image func(root string), systemd bool) *Bed {
+	t.Helper()
 	need.Root(t)
 	for _, program := range []string{"unshare", "ip", "mount", "umount", "sshd", "ssh-keygen"} {
 		need.Tool(t, program)
@@ -48,6 +62,7 @@ func From(t testing.TB, n int, image func(root string)) *Bed {
 	run(t, "mount", "-t", "tmpfs", "-o", "mode=0755", "fleetbed", "/run")
 	t.Cleanup(func() { run(t, "umount", "--lazy", "/run") })
 	makeDir(t, "/run/netns")
+	makeDir(t, "/run/systemd") // systemd-nspawn takes this machine for one that has it
 
 	run(t, "ip", "link", "set", "lo", "up")
 	run(t, "ip", "link", "add", "bed", "type", "bridge")
@@ -69,7 +84,9 @@ func From(t testing.TB, n int, image func(root string)) *Bed {
 	b := &Bed{Key: filepath.Join(dir, "key"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", b.Key)
 	for i := range n {
-		b.Devices = append(b.Devices, newDevice(dir, i, lower, b.Key+".pub"))
+		d := newDevice(dir, i, lower, b.Key+".pub")
+		d.systemd = systemd
+		b.Devices = append(b.Devices, d)
 	}
 	// A few at once: making one is mostly waiting for programs to start.
 	var wg sync.WaitGroup

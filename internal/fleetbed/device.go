@@ -22,6 +22,7 @@ type Device struct {
 
 	dir, lower, space, link string // where its overlay lies and on what, its network namespace, this end of its cable
 	client, hostKey         string
+	systemd                 bool // it is the first of its processes
 
 	mu    sync.Mutex
 	main  *exec.Cmd     // the first of its processes; nil without power
@@ -77,8 +78,7 @@ func (d *Device) make() error {
 		os.MkdirAll(filepath.Join(d.Root, "etc", "fleetbed"), 0o755),
 		os.WriteFile(filepath.Join(d.Root, "etc", "fleetbed", "host"), private, 0o600),
 		os.WriteFile(filepath.Join(d.Root, "etc", "hostname"), []byte(d.Name+"\n"), 0o644),
-		// To end the first process is what a device of this kind can do to restart.
-		os.WriteFile(filepath.Join(d.Root, "usr", "local", "sbin", "reboot"), []byte("#!/bin/sh\nkill -TERM 1\n"), 0o755),
+		d.outfit(),
 	)
 }
 
@@ -124,8 +124,12 @@ func (d *Device) boot() error {
 func (d *Device) begin() error {
 	d.boots++
 	boot := fmt.Sprintf("00000000-0000-4000-8000-%012d", d.boots)
-	c := exec.Command("ip", "netns", "exec", d.space, "unshare", "--pid", "--mount", "--uts", "--ipc", "--fork", "--kill-child",
-		"sh", "-c", start, "sh", d.Root, d.Name, boot, d.home())
+	argv := []string{"ip", "netns", "exec", d.space, "unshare", "--pid", "--mount", "--uts", "--ipc", "--fork", "--kill-child",
+		"sh", "-c", start, "sh", d.Root, d.Name, boot, d.home()}
+	if d.systemd {
+		argv = d.nspawn()
+	}
+	c := exec.Command(argv[0], argv[1:]...)
 	d.log.Reset()
 	c.Stdout, c.Stderr = &d.log, &d.log
 	if err := c.Start(); err != nil {
@@ -142,7 +146,11 @@ func (d *Device) begin() error {
 			return // it was cut
 		}
 		d.main = nil
-		if strings.Contains(d.log.String(), "Server listening") { // it ran, and has ended its first process itself
+		restarts := strings.Contains(d.log.String(), "Server listening")
+		if d.systemd {
+			restarts = c.ProcessState.ExitCode() == nspawnReboot
+		}
+		if restarts { // it ran, and has ended its first process itself
 			_ = d.begin() // who waits for the device is told if it does not come
 		}
 	}()
@@ -165,7 +173,11 @@ func (d *Device) Cut() {
 	if c == nil {
 		return
 	}
-	_ = c.Process.Kill()
+	if d.systemd {
+		killNspawn(c.Process, ended)
+	} else {
+		_ = c.Process.Kill()
+	}
 	<-ended
 }
 

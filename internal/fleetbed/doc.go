@@ -13,5 +13,7 @@
 // installed here is installed there: what a device writes is its own, survives its restarts, and is gone with the test. Everything
 // happens in mount and network namespaces of the test's own; there is no way from a device to the outside.
 //
+// Devices of [Systemd] have systemd as their first process, and really shut down and start again.
+//
 // It needs Linux, the rights of root, and the programs unshare, ip, sshd and ssh-keygen. Only tests import this package.
 package fleetbed

@@ -119,3 +119,30 @@ func TestAgain(t *testing.T) {
 	_, err = os.Stat(filepath.Join(b.Devices[0].Root, "etc", "kept"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+// A device with systemd shuts down and starts again by itself, with its services, and loses its power like any other.
+func TestSystemd(t *testing.T) {
+	b := Systemd(t, 2, nil)
+	need.Tool(t, "ssh")
+	d := b.Devices[0]
+	require.Equal(t, "running", must(t, b, d, "systemctl is-system-running --wait"))
+	require.Equal(t, "d1", must(t, b, d, "hostname"))
+	boot := must(t, b, d, bootID)
+	require.NotEqual(t, boot, must(t, b, b.Devices[1], bootID))
+	must(t, b, d, "echo before >/etc/kept; echo gone >/run/gone")
+	_, _ = on(t, b, d, "systemctl reboot") // the connection is lost
+	require.Eventually(t, func() bool { return d.Boots() == 2 }, 20*time.Second, 10*time.Millisecond)
+	d.Wait(t)
+	again := must(t, b, d, bootID)
+	require.NotEqual(t, boot, again)
+	require.Equal(t, "before no", must(t, b, d, "cat /etc/kept | tr '\\n' ' '; test -e /run/gone || echo no"))
+	d.Cut()
+	_, err := net.DialTimeout("tcp", d.Addr, time.Second)
+	require.Error(t, err)
+	d.On(t)
+	d.Wait(t)
+	require.NotEqual(t, again, must(t, b, d, bootID))
+	_, _ = on(t, b, d, "systemctl poweroff")
+	require.Eventually(t, func() bool { _, err := on(t, b, d, "true"); return err != nil }, 20*time.Second, 10*time.Millisecond)
+	require.Equal(t, 3, d.Boots(), "it stays off")
+}

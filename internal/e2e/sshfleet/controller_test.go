@@ -43,6 +43,7 @@ type orders struct {
 	KnownHosts string
 	Root       string // file system of the first device: what the archive offers is read from it
 	Arch       string
+	Restart    []string // a device
 	Clock      clock
 	Policy     policy.Policy
 }
@@ -87,7 +88,7 @@ func newController(o orders) (*controller, error) {
 		c.ssh[id] = d
 	}
 	var err error
-	c.apt, err = apt.New(apt.Config{Poll: 300 * time.Millisecond, Lock: 5 * time.Second, Limit: 2 * time.Minute, Restart: []string{"reboot"}, Now: o.Clock.Now,
+	c.apt, err = apt.New(apt.Config{Poll: 300 * time.Millisecond, Lock: 5 * time.Second, Limit: 2 * time.Minute, Restart: o.Restart, Now: o.Clock.Now,
 		Reach: func(_ context.Context, _ inventory.Tenant, id inventory.DeviceID) (apt.Device, error) {
 			d, ok := c.ssh[id]
 			if !ok {

@@ -40,6 +40,12 @@ type site struct {
 // newSite makes n devices that have the old versions of both packages.
 func newSite(t *testing.T, n int) *site {
 	t.Helper()
+	return newSiteOf(t, n, fleetbed.From)
+}
+
+// newSiteOf does so with devices of another kind.
+func newSiteOf(t *testing.T, n int, devices func(t testing.TB, n int, image func(root string)) *fleetbed.Bed) *site {
+	t.Helper()
 	need.Root(t)
 	for _, name := range aptbed.Programs() {
 		need.Tool(t, name)
@@ -56,7 +62,7 @@ func newSite(t *testing.T, n int) *site {
 	}
 	require.NoError(t, s.repo.Publish(t.Context(), stable, arch, time.Time{}))
 	require.NoError(t, s.repo.Publish(t.Context(), security, arch, time.Time{}))
-	s.Bed = fleetbed.From(t, n, func(root string) { s.image(t, root) })
+	s.Bed = devices(t, n, func(root string) { s.image(t, root) })
 	for i, d := range s.Devices {
 		if restarts(i) {
 			require.NoError(t, os.WriteFile(filepath.Join(d.Root, "etc", "wants-restart"), nil, 0o644))
