@@ -19,8 +19,11 @@ import (
 	"github.com/patchflow/patchflow/rollout/rollouttest"
 )
 
-// seeds returns how many seeds a test runs: the short number, or many more with PATCHFLOW_LONG=1.
+// seeds returns how many seeds a test runs: the usual number, many more with PATCHFLOW_LONG=1, or a quarter with -short.
 func seeds(short int) uint64 {
+	if testing.Short() {
+		return max(uint64(short)/4, 1)
+	}
 	if os.Getenv("PATCHFLOW_LONG") != "" {
 		return uint64(short) * 6
 	}
