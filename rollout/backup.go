@@ -170,7 +170,7 @@ func (m *Machine) followBackup(d int32, r *TaskReport, fault patch.Fault) {
 		m.settle(d, Cancelled, fault)
 	case stopped:
 		m.postpone(d, patch.NoFault, false, m.now)
-	case m.plan.Policy.Backup.Need == policy.BackupBestEffort:
+	case m.plan.Policy.Backup.Need == policy.BackupBestEffort && !(fault == patch.Unreachable && m.savingUnended(d) && m.awaits(d)):
 		m.bins.backup(BackupWaived, fault, Backup{}, d)
 		m.install(d)
 	case fault == patch.Permanent || fault == patch.Untrusted || fault.Done() || !m.triesLeft(d, fault):

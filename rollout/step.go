@@ -471,6 +471,10 @@ func (m *Machine) timedOut(d int32) {
 			m.next(d, OpVerify) // another one, and the installation, wait until this one has surely ended
 			return
 		}
+		if m.stage != StageEnding && dev.flags&undone == 0 {
+			m.bins.postpone(bin{op: OpBackup, fault: patch.Transient, spent: true}, d, m.now) // and is looked at when its turn comes
+			return
+		}
 		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:
 		m.verifyGone(d)

@@ -137,10 +137,8 @@ func (m *Machine) awaitEnd(d int32, fault patch.Fault) {
 		m.settle(d, RollbackFailed, patch.NeedsUser)
 	case m.stage == StageEnding:
 		m.settle(d, Cancelled, patch.NeedsUser)
-	case m.now >= limit && m.savingUnended(d) && m.plan.Policy.Backup.Need == policy.BackupBestEffort:
-		m.backupTimedOut(d)
 	case m.now >= limit:
-		if m.savingUnended(d) {
+		if m.savingUnended(d) && m.plan.Policy.Backup.Need == policy.BackupRequired {
 			m.bins.backup(BackupLacking, patch.NeedsUser, Backup{}, d)
 		}
 		m.settle(d, Failed, patch.NeedsUser)

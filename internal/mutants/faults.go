@@ -177,6 +177,8 @@ func faults() []fault {
 			"if op == OpRollback && m.awaits(d) ||", "if", engine()},
 		{"a backup is made again while the one before may be running", "rollout/step.go",
 			"if m.stage == StageActive && dev.flags&undone == 0 {\n\t\t\tm.next(d, OpVerify)", "if false {\n\t\t\tm.next(d, OpVerify)", engine()},
+		{"what is installed without a backup does not wait for the end of one", "rollout/backup.go",
+			" && !(fault == patch.Unreachable && m.savingUnended(d) && m.awaits(d)):", ":", engine()},
 		{"what may be running is waited for for ever", "rollout/unended.go",
 			"case isUndone && (m.now >= limit || m.stage == StageEnding):", "case isUndone && m.stage == StageEnding:", engine()},
 		{"a look that does not say that nothing runs is believed to", "rollout/apply.go",
