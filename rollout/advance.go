@@ -55,12 +55,12 @@ func (m *Machine) counts(r int) Counts {
 	}
 	c := Counts{
 		Devices:    m.size(r),
-		Succeeded:  n(Succeeded) - ring.unwell,
+		Succeeded:  n(Succeeded) - ring.unwell - ring.unproven,
 		NoNeed:     n(AlreadyInstalled, NotApplicable, Superseded),
 		Failed:     n(Failed),
 		RolledBack: n(RolledBack),
 		Stuck:      n(RollbackFailed),
-		Left:       n(Cancelled, Skipped),
+		Left:       n(Cancelled, Skipped, Gone) + ring.unproven,
 		Lapsed:     ring.lapsed + n(Unreachable),
 		Active:     ring.active,
 		Unwell:     ring.unwell,
@@ -306,7 +306,7 @@ func (m *Machine) anyLeft() bool {
 		return true
 	}
 	for d := range m.dev {
-		if dev := &m.dev[d]; dev.flags&touched != 0 && (dev.outcome == Succeeded || dev.outcome == Unsettled || dev.outcome == RollbackFailed) {
+		if dev := &m.dev[d]; dev.flags&touched != 0 && dev.flags&(retired|foreign|renewed) == 0 && (dev.outcome == Succeeded || dev.outcome == Unsettled || dev.outcome == RollbackFailed) {
 			return true
 		}
 	}
@@ -466,7 +466,7 @@ func (m *Machine) undoAll(first, end int, scope string, c Command) {
 // canUndo says whether something was begun on d that is not taken back already.
 func (m *Machine) canUndo(d int32) bool {
 	dev := &m.dev[d]
-	if dev.flags&touched == 0 || dev.flags&undone != 0 {
+	if dev.flags&touched == 0 || dev.flags&(undone|retired|foreign|renewed) != 0 {
 		return false
 	}
 	return dev.state != settled || dev.outcome == Succeeded || dev.outcome == Failed || dev.outcome == RollbackFailed

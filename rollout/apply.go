@@ -147,6 +147,13 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Admitted:
 		return m.fitsAdmitted(e)
+	case Departed:
+		if e.How == LeavingUnknown || e.How > Reimaged || e.How == Relabelled && len(e.Rings) != len(e.Devices) {
+			return fmt.Errorf("departed: %s, %d devices, %d rings", e.How, len(e.Devices), len(e.Rings))
+		}
+		return devices(e.Devices)
+	case Reopened:
+		return devices(e.Devices)
 	case UndoBegan:
 		return devices(e.Devices)
 	case Raised:
@@ -277,6 +284,13 @@ func (m *Machine) apply(e Event) {
 		m.pooled = append(m.pooled, e.Outcomes.Patch)
 	case Admitted:
 		m.applyAdmitted(e)
+	case Departed:
+		m.applyDeparted(e)
+	case Reopened:
+		for _, d := range e.Devices {
+			m.reopen(d)
+		}
+		m.dirty = true
 	case Acknowledged:
 		for _, d := range e.Devices {
 			m.raised.note(d)
@@ -317,12 +331,17 @@ func (m *Machine) apply(e Event) {
 
 func (m *Machine) applyLate(late Late) {
 	for i := range late.Reports {
-		if late.Reports[i].Device < 0 || int(late.Reports[i].Device) >= len(m.dev) {
+		d := late.Reports[i].Device
+		if d < 0 || int(d) >= len(m.dev) {
 			continue
 		}
 		m.applyEnd(&late.Reports[i])
-		if d := late.Reports[i].Device; d >= 0 && int(d) < len(m.dev) && m.dev[d].late < 255 {
+		if m.dev[d].late < 255 {
 			m.dev[d].late++
+		}
+		if m.abandoned(d) && late.Reports[i].Seq == m.dev[d].seq {
+			m.dev[d].flags &^= stopped // it has ended
+			m.dropAux(d)
 		}
 	}
 }
@@ -359,12 +378,12 @@ func (m *Machine) applyIssued(e Issued) {
 			if first {
 				m.rings[dev.ring].voices.Begun++
 			}
-			dev.flags = dev.flags&^already | touched
+			dev.flags = dev.flags&^(already|renewed) | touched
 			m.reweigh(d, before)
+			if m.firsts != nil && m.firsts[d] == 0 {
+				m.firsts[d] = m.now
+			}
 			if first {
-				if m.firsts != nil {
-					m.firsts[d] = m.now
-				}
 				m.begun(d)
 			}
 			m.place(d)
@@ -571,10 +590,13 @@ func (m *Machine) applySettled(e DeviceSettled) {
 				m.undid.failed++
 			}
 		}
-		m.dropAux(d)
 		dev.state, dev.outcome, dev.fault, dev.offline = settled, e.Outcome, e.Fault, 0
 		m.reweigh(d, before)
-		dev.flags &^= owes | stopped | picked
+		dev.flags &^= owes | picked
+		if !m.abandoned(d) {
+			dev.flags &^= stopped
+			m.dropAux(d)
+		}
 		if e.Owes {
 			dev.flags |= owes
 		}
@@ -614,85 +636,3 @@ func (m *Machine) applyStaged(e Staged) {
 	m.stage, m.ending = e.Stage, e.Ending
 	m.dirty = true
 }
-
-// Status is a view of a machine for people and dashboards.
-type Status struct {
-	Rollout Key          `json:"rollout"`
-	Stage   Stage        `json:"stage"`
-	Why     string       `json:"why,omitempty"` // it is in this stage: the code of the event that says so: "gate", "command", "stop"
-	At      time.Time    `json:"at"`
-	Rings   []RingStatus `json:"rings"`
-	Active  int          `json:"active"`  // devices that are worked on
-	Pending int          `json:"pending"` // devices whose outcome is not known
-
-	Reviews []Review `json:"reviews,omitempty"` // that are due because of approvals in an emergency, open ones only
-}
-
-// Stopped says whether the rollout was stopped in an emergency ([DoStop]) and is not resumed.
-func (s *Status) Stopped() bool { return s.Why == byStop }
-
-// RingStatus is a view of one ring.
-type RingStatus struct {
-	Name     string          `json:"name"`
-	State    string          `json:"state"`
-	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp", "health"
-	Gate     GateResult      `json:"gate"`
-	Counts   Counts          `json:"counts"`
-	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none
-	Outcomes map[Outcome]int `json:"outcomes"`
-	Soak     time.Time       `json:"soak,omitzero"`    // until when it soaks
-	Raised   []string        `json:"raised,omitempty"` // levels of the escalation that are raised for it as a whole, by name
-}
-
-// Status returns how the rollout stands. It costs nothing that grows with the number of devices.
-func (m *Machine) Status() Status {
-	s := Status{Rollout: m.plan.Key, Stage: m.stage, Why: m.why, At: m.Now(), Active: m.active, Pending: m.unsettled,
-		Reviews: m.ReviewsDue()}
-	for r := range m.rings {
-		ring := &m.rings[r]
-		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,
-			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int), Raised: m.raisedOf(r)}
-		if ring.state == ringSoaking {
-			rs.Soak = instant(ring.soak)
-		}
-		for o, n := range ring.counts {
-			if n > 0 {
-				rs.Outcomes[Outcome(o)] = int(n)
-			}
-		}
-		s.Rings = append(s.Rings, rs)
-	}
-	return s
-}
-
-// A DeviceStatus says where one device stands.
-type DeviceStatus struct {
-	Outcome  Outcome
-	Op       Op // what it is at, or waits for
-	Running  bool
-	Attempts int         // installations begun that count
-	Fault    patch.Fault // of the last failure
-	Owes     bool        // a restart
-	Offline  bool        // unreachable when it was last tried
-	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
-	Silent   bool        // its task is issued, and nothing was reported of it yet
-	Stopping bool        // its task was asked to stop
-	Deferred int         // how often people have put its restart off
-	Denied   int         // how often they wished to, and it was too often or too late
-}
-
-// Device returns where device d of the plan stands.
-func (m *Machine) Device(d int) DeviceStatus {
-	dev := &m.dev[d]
-	s := DeviceStatus{Outcome: dev.outcome, Op: dev.op, Running: dev.state == running, Attempts: int(dev.attempts),
-		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
-		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
-		Stopping: dev.state == running && dev.flags&stopped != 0}
-	if a := m.auxOf(int32(d)); a != nil {
-		s.Deferred, s.Denied = int(a.delay.times), int(a.delay.refused)
-	}
-	return s
-}
-
-// Quarantine returns what this rollout has put into quarantine, released or not.
-func (m *Machine) Quarantine() []Quarantine { return append([]Quarantine(nil), m.quarantine...) }

@@ -38,6 +38,7 @@ func everyEvent() []Event {
 		Voiced{7, "eva", Broke, "no sound"}, Measured{1, true, []int32{7, 1, 7}, []float64{1.5, 0, 2}}, Regressed{1, []int32{7}, []float64{1}, []float64{3}, []float64{2}},
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
 		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
+		Departed{Relabelled, "cmdb", "moved house", []int32{1, 7}, []int32{7}, []string{"canary", ""}}, Reopened{[]int32{1, 7}},
 		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},

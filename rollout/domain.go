@@ -201,7 +201,7 @@ func (m *Machine) disrupted(d int32) bool {
 		o = dev.former // its rollback has not begun
 	}
 	switch o {
-	case Succeeded, AlreadyInstalled, NotApplicable, Superseded, RolledBack, Skipped:
+	case Succeeded, AlreadyInstalled, NotApplicable, Superseded, RolledBack, Skipped, Gone:
 		return false
 	}
 	return true

@@ -42,6 +42,8 @@ const (
 	kindPooled  byte = 33
 
 	kindAdmitted byte = 40
+	kindDeparted byte = 41
+	kindReopened byte = 42
 
 	kindAcknowledged byte = 48
 
@@ -276,6 +278,10 @@ func decodeEvent(kind byte, d *decoder) Event {
 		var v Admitted
 		d.json(&v.Devices)
 		return v
+	case kindDeparted:
+		return decodeDeparted(d)
+	case kindReopened:
+		return Reopened{Devices: d.devices()}
 	case kindAcknowledged:
 		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
 	case kindRestartAnnounced:

@@ -229,7 +229,7 @@ type Counts struct {
 	Failed     int `json:"failed"` // and not rolled back
 	RolledBack int `json:"rolledBack"`
 	Stuck      int `json:"stuck"`  // rollback failed
-	Left       int `json:"left"`   // skipped or cancelled
+	Left       int `json:"left"`   // skipped, cancelled or gone, or succeeded and gone before it was known to be well
 	Lapsed     int `json:"lapsed"` // unreachable for longer than the grace
 	Active     int `json:"active"` // being worked on
 
@@ -284,12 +284,13 @@ const (
 	Cancelled                // the rollout ended first
 	Skipped                  // left out by a person
 	Unreachable              // never reached while the rollout went on
+	Gone                     // left the rollout before its outcome was known: see [Left]
 	numOutcomes
 )
 
 func outcomeNames() enum.Names {
 	return enum.Names{"unsettled", "succeeded", "already-installed", "not-applicable", "superseded", "failed", "rolled-back",
-		"rollback-failed", "cancelled", "skipped", "unreachable"}
+		"rollback-failed", "cancelled", "skipped", "unreachable", "gone"}
 }
 
 // String returns the lower-case name, as used in JSON.

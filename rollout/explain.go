@@ -37,10 +37,12 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		if dev.flags&unwell != 0 {
 			x.worse(m, int32(i))
 		}
+		x.left(m, int32(i))
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
 		x.Next = instant(dev.due)
+		x.left(m, int32(i))
 		return x
 	}
 	x.stage(m)
@@ -99,6 +101,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}
 	x.raised(m, int32(i), at)
+	x.left(m, int32(i))
 	return x
 }
 

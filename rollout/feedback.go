@@ -105,7 +105,9 @@ func (m *Machine) feedback(s Feedback) error {
 		return no("%s says nothing", s.Word)
 	case len(s.Text) > textLimit:
 		return no("a text of %d bytes, more than %d", len(s.Text), textLimit)
-	case m.dev[s.Device].flags&touched == 0:
+	case m.dev[s.Device].flags&(retired|foreign) != 0:
+		return no("device %s has left", m.plan.Devices[s.Device])
+	case m.dev[s.Device].flags&touched == 0 || m.dev[s.Device].flags&renewed != 0:
 		return no("nothing was installed on device %s", m.plan.Devices[s.Device])
 	}
 	last := m.sayings[voiceOf(s.Device, s.By)]

@@ -156,7 +156,7 @@ func (m *Machine) takes(s *Sample, v *vital) (after, ok bool) {
 		taken = m.now
 	}
 	switch {
-	case dev.outcome != Unsettled && dev.outcome != Succeeded, dev.flags&unwell != 0:
+	case dev.outcome != Unsettled && dev.outcome != Succeeded, dev.flags&(unwell|retired|foreign) != 0:
 		return false, false
 	case first == 0 || taken < first:
 		return false, v.had < sampleLimit
@@ -220,7 +220,9 @@ func (m *Machine) reckon(d int32) {
 		}
 	}
 	set(ailing, succeeded && bad, &r.unwell)
-	set(unmeasured, succeeded && !bad && m.lacks(d), &r.unmeasured)
+	unknown, left := succeeded && !bad && m.lacks(d), dev.flags&(retired|foreign) != 0
+	set(unmeasured, unknown && !left, &r.unmeasured)
+	set(unproven, unknown && left, &r.unproven)
 }
 
 // lacks says whether a metric that is required is not known of d.

@@ -57,11 +57,12 @@ type Machine struct {
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
-	pooled     []patch.ID // that have halted the rollout by what became of them elsewhere
-	exploited  []patch.ID // known to be exploited since the plan was made
-	withdrawn  []patch.ID // that go to nobody any more
-	quitting   []int32    // devices that were to get these, and are at nothing any more
-	why        string     // the stage is what it is: the code of the event that has set it
+	pooled     []patch.ID       // that have halted the rollout by what became of them elsewhere
+	exploited  []patch.ID       // known to be exploited since the plan was made
+	withdrawn  []patch.ID       // that go to nobody any more
+	quitting   []int32          // devices that were to get these, and are at nothing any more
+	strays     map[int32]string // the ring that would take a device now; few have changed
+	why        string           // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
 	saving    int // backups that are being made
@@ -142,6 +143,10 @@ const (
 	ailing                       // is counted as such in its ring
 	unmeasured                   // is counted in its ring as not known to be well
 	leaving                      // its patch is withdrawn: it is settled once nothing runs there
+	retired                      // is no longer there
+	foreign                      // belongs to another tenant
+	renewed                      // was made anew, and nothing was installed there since
+	unproven                     // succeeded, and has left before it was known to be well
 )
 
 // aux holds what few devices have.
@@ -166,6 +171,7 @@ type ring struct {
 	unwell int // devices that succeeded and are worse than before
 
 	unmeasured int // devices that succeeded and are not known to be well
+	unproven   int // devices that have left before that was known
 	voices     policy.Voices
 
 	asked    int // requests so far
@@ -471,6 +477,8 @@ func (m *Machine) decide(s Signal) error {
 		m.seen(s.Devices)
 	case Joined:
 		return m.joins(s.Joiners)
+	case Left:
+		return m.departs(s.Departures)
 	case Gathered:
 		m.gathered(s.Outcomes)
 	case Deferred:
@@ -498,6 +506,8 @@ func (m *Machine) after(s Signal) error {
 	case TakenOver:
 	case Joined:
 		return fmt.Errorf("rollout: %s: joiners: %w", m.plan.Key, ErrFinal)
+	case Left:
+		return fmt.Errorf("rollout: %s: departures: %w", m.plan.Key, ErrFinal)
 	case Deferred:
 		return fmt.Errorf("rollout: %s: deferral of %q: %w", m.plan.Key, s.By, ErrFinal)
 	case Feedback:
@@ -532,6 +542,9 @@ func (m *Machine) Pending() iter.Seq[Action] {
 		var run, stop []int32
 		for d := range m.dev {
 			if m.dev[d].state != running {
+				if m.abandoned(int32(d)) {
+					stop = append(stop, int32(d))
+				}
 				continue
 			}
 			run = append(run, int32(d))
@@ -575,6 +588,11 @@ func (m *Machine) Task(d int32) (Task, bool) {
 	if d < 0 || int(d) >= len(m.dev) || m.dev[d].state != running {
 		return Task{}, false
 	}
+	return m.task(d), true
+}
+
+// task returns the last task of device d.
+func (m *Machine) task(d int32) Task {
 	dev := &m.dev[d]
 	ring := m.plan.Rings[dev.ring].Name
 	t := Task{
@@ -592,7 +610,7 @@ func (m *Machine) Task(d int32) (Task, bool) {
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}
-	return t, true
+	return t
 }
 
 func (m *Machine) auxOf(d int32) *aux {

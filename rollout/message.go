@@ -129,6 +129,22 @@ func english(code string) (string, bool) {
 		return "{devices}: {outcome}[ ({fault})][, {owes}]", true
 	case "admitted":
 		return "{devices} joins ring {ring}[, since ring {own} takes nobody any more]", true
+	case "left-retired":
+		return "{devices}: no longer there[, says {by}][: {reason}][; {amid} was being worked on]", true
+	case "left-moved":
+		return "{devices}: belongs to another tenant now, and is not touched any more[, says {by}][: {reason}][; what {amid} was at is not known to have ended]", true
+	case "left-relabelled":
+		return "{devices}: would come into {ring} now, and stays where it is[, says {by}][: {reason}]", true
+	case "left-reimaged":
+		return "{devices}: made anew, so that what is known of it is true no more[, says {by}][: {reason}][; {amid} was being worked on]", true
+	case "reopened":
+		return "{devices}: open again", true
+	case "has-retired":
+		return "it is no longer there", true
+	case "has-moved":
+		return "it belongs to another tenant now", true
+	case "would-move":
+		return "it would come into {ring} now, and stays in ring {own}: a plan does not change with its devices", true
 	case "acknowledged":
 		return "{devices}: acknowledged by {by}[: {reason}]", true
 	case "stop-asked":
@@ -437,6 +453,10 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{message("settled", "devices", p.names(e.Devices), "outcome", e.Outcome.String(), "fault", fault, "owes", owes)}
 	case Admitted:
 		return p.tellAdmitted(e)
+	case Departed:
+		return p.tellDeparted(&e)
+	case Reopened:
+		return []Message{message("reopened", "devices", p.names(e.Devices))}
 	case Acknowledged:
 		return []Message{message("acknowledged", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
 	case Withdrawn:

@@ -85,6 +85,9 @@ func (m *Machine) classify(r *TaskReport) reportClass {
 		}
 		return reportIdle
 	}
+	if dev.flags&foreign != 0 {
+		return reportIdle // what another tenant's device does is not ours
+	}
 	if _, ends := m.endOf(r); ends {
 		return reportLate
 	}

@@ -33,6 +33,9 @@ type life struct {
 	at     int64   // when its outcome was settled; 0 while it is not
 	undone int64   // when its rollback was decided
 	joined int64   // when it joined; 0 if it was there from the beginning
+	left   int64   // when it left, or was made anew, the last time
+	anew   int32   // as last: tasks up to that one were before it was made anew
+	how    Leaving
 }
 
 type try struct {
@@ -85,6 +88,9 @@ type Milestones struct {
 	Settled   time.Time          `json:"settled,omitzero"`   // the outcome was known
 
 	Joined time.Time `json:"joined,omitzero"` // when the device joined the rollout; zero if it was in the plan
+
+	Left    time.Time `json:"left,omitzero"`    // when the device left or changed, the last time
+	Leaving Leaving   `json:"leaving,omitzero"` // and how; with [Reimaged] the times from Started to Undone are those of the new installation
 
 	Outcome  Outcome     `json:"outcome"`
 	Former   Outcome     `json:"former,omitzero"` // with Undone: the outcome when the rollback was decided
@@ -231,6 +237,15 @@ func (t *Timeline) event(at int64, e Event) {
 		for _, d := range e.Devices {
 			t.lives[d].undone, t.lives[d].at = at, 0
 		}
+	case Departed:
+		for _, d := range e.Devices {
+			t.lives[d].left, t.lives[d].how = at, e.How
+		}
+	case Reopened:
+		for _, d := range e.Devices {
+			l := &t.lives[d]
+			l.at, l.undone, l.former, l.anew = 0, 0, Unsettled, l.last
+		}
 	}
 }
 
@@ -335,6 +350,7 @@ func (t *Timeline) milestones(i int) Milestones {
 	if m.Offered.Before(m.Joined) && !m.Offered.IsZero() {
 		m.Offered = m.Joined
 	}
+	m.Left, m.Leaving = instant(l.left), l.how
 	switch {
 	case t.m.plan.Rings[r].asks():
 		m.Approved = instant(t.rings[r].approved)
@@ -349,6 +365,9 @@ func (t *Timeline) milestones(i int) Milestones {
 	for j := l.last; j > 0; j = t.tries[j-1].before {
 		x := &t.tries[j-1]
 		m.Tasks++
+		if j <= l.anew {
+			continue // that was another installation
+		}
 		switch {
 		case x.op == OpInstall && x.phase == PhaseSucceeded:
 			latest(&m.Installed, x.ended)

@@ -117,7 +117,7 @@ func (s *story) event(p *Plan, e Event) {
 			s.ended[workFailed] += n
 		case RolledBack:
 			s.ended[workRolledBack] += n
-		case Cancelled, Skipped, Unreachable:
+		case Cancelled, Skipped, Unreachable, Gone:
 			s.begun[workLeft] += n
 		default:
 			s.ended[workNoNeed] += n

@@ -60,6 +60,8 @@ type audited struct {
 	restart  time.Time // not before, as was announced; zero if nothing was
 	deadline time.Time // for putting it off
 	deferred int
+	left     rollout.Leaving
+	anew     time.Time // when it was made anew, the last time
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -171,6 +173,17 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		}
 	case rollout.Admitted:
 		return a.admitted(e)
+	case rollout.Departed:
+		return a.departed(at, &e)
+	case rollout.Reopened:
+		return a.reopened(at, &e)
+	case rollout.StopAsked:
+		return a.each(e.Devices, func(d *audited) error {
+			if d.left == rollout.Moved {
+				return errors.New("asked to stop, and it is another tenant's")
+			}
+			return nil
+		})
 	case rollout.Answered:
 		for i := range e.Reports {
 			r := &e.Reports[i]
@@ -189,6 +202,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		for i := range e.Reports {
 			if r := &e.Reports[i]; r.Device >= 0 && int(r.Device) < len(a.devices) && r.Ends() {
 				d := &a.devices[r.Device]
+				if d.left == rollout.Moved {
+					return fmt.Errorf("device %s: a report was kept, and it is another tenant's", a.plan.Devices[r.Device])
+				}
 				d.unended = slices.DeleteFunc(d.unended, func(seq uint32) bool { return seq == r.Seq })
 			}
 		}
@@ -251,6 +267,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("settled; running %v, %s", d.running, d.outcome)
 			}
+			if err := d.leaves(at, e.Outcome); err != nil {
+				return err
+			}
 			if e.Outcome == rollout.RolledBack && !d.undone {
 				return errors.New("rolled back, which nobody wanted")
 			}
@@ -268,8 +287,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 	case rollout.UndoBegan:
 		a.undo.began(a, &e)
 		return a.each(e.Devices, func(d *audited) error {
-			if d.seq == 0 {
-				return errors.New("rolled back, and nothing was begun there")
+			if d.seq == 0 || d.left != rollout.LeavingUnknown {
+				return fmt.Errorf("rolled back, and nothing was begun there, or it is %s", d.left)
 			}
 			d.undone, d.outcome = true, rollout.Unsettled
 			return nil
@@ -362,6 +381,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	d := &a.devices[i]
 	if d.running || d.outcome != rollout.Unsettled {
 		return fmt.Errorf("begun twice: running %v, %s", d.running, d.outcome)
+	}
+	if d.left != rollout.LeavingUnknown {
+		return fmt.Errorf("begun, and it is %s", d.left)
 	}
 	if e.Op == rollout.OpReboot && a.stage != rollout.StageActive {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)

@@ -90,8 +90,8 @@ func (a *Auditor) recount(r int, c rollout.Counts) error {
 	ring := &a.plan.Rings[r]
 	for i := range a.plan.InRing(r) {
 		d := &a.devices[i]
-		if d.outcome != rollout.Succeeded {
-			continue
+		if d.outcome != rollout.Succeeded || d.left != rollout.LeavingUnknown && !d.worse {
+			continue // of one that has left it will not be known any more
 		}
 		if d.worse {
 			worse++

@@ -36,6 +36,10 @@ type DriveConfig struct {
 	// Joiner is asked from time to time, with a number that grows: it may tell of a device that has turned up. One that is refused does no
 	// harm. Nil means that none does.
 	Joiner func(n int, m *rollout.Machine) (rollout.Joiner, bool)
+
+	// Leaver is asked from time to time, with a number that grows: it may tell of a device that has left or changed, which every rollout
+	// that has it is told. Nil means that none does.
+	Leaver func(n int, m *rollout.Machine) (rollout.Departure, bool)
 }
 
 // A Result is how one rollout of a [Drive] ended.
@@ -99,12 +103,14 @@ type driver struct {
 	order  int
 	asked  int
 	steps  int
+	lost   bool // the last step was
 }
 
 type driven struct {
 	tape  *tape
 	audit *Auditor
 	steps int
+	since map[inventory.DeviceID]bool // devices that were made anew after the rollout was over
 	asks  []policy.Request
 }
 
@@ -284,7 +290,7 @@ func (d *driver) deliver() (bool, error) {
 				}
 			case l.voice.By != "":
 				l.voice.At = d.now
-				if err := d.step(i, l.voice, nil); err != nil && !errors.Is(err, rollout.ErrFinal) {
+				if err := d.step(i, l.voice, nil); err != nil && !errors.Is(err, rollout.ErrFinal) && !errors.Is(err, rollout.ErrCommand) {
 					return true, err
 				}
 			case l.sample.Metric != "":
@@ -380,6 +386,14 @@ func (d *driver) persons(resting, last bool) error {
 				}
 			}
 		}
+		if d.cfg.Leaver != nil && !resting {
+			if err := d.leaves(m); err != nil {
+				return err
+			}
+			if m = r.tape.live; m.Stage().Final() {
+				continue
+			}
+		}
 		if !ok {
 			continue
 		}
@@ -395,10 +409,12 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 	r := d.runs[i]
 	r.steps++
 	d.steps++
+	d.lost = false
 	if d.cfg.LoseEvery > 0 && mix(d.cfg.Seed, d.steps, "lose")%uint64(d.cfg.LoseEvery) == 0 {
-		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) && !errors.Is(err, rollout.ErrJoin) {
+		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) && !errors.Is(err, rollout.ErrJoin) && !errors.Is(err, rollout.ErrLeave) {
 			return err
 		}
+		d.lost = true
 		return d.crash() // and with it what was decided
 	}
 	b, err := d.decide(r, s)
@@ -518,7 +534,7 @@ func (d *driver) act(i int, a rollout.Action) {
 		}
 	case rollout.Stop:
 		for _, dev := range a.Devices {
-			if t, ok := m.Task(dev); ok {
+			if t, ok := m.Stopping(dev); ok {
 				if answer, stopped := d.fleet.Stop(t, d.now); stopped {
 					d.reply(i, t, answer)
 				}
@@ -554,6 +570,9 @@ func (d *driver) finished() error {
 	for _, r := range d.runs {
 		p := &r.tape.plan
 		for i, id := range p.Devices {
+			if r.since[id] || r.tape.live.Device(i).Left != rollout.LeavingUnknown {
+				continue // what has become of it since is not this rollout's
+			}
 			has := d.fleet.Has(id, p.Contents[p.Content[i]])
 			switch o := r.tape.live.Device(i).Outcome; o {
 			case rollout.Succeeded, rollout.AlreadyInstalled:

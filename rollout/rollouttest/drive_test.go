@@ -266,6 +266,19 @@ func joiner(seed uint64, n int, m *rollout.Machine) (rollout.Joiner, bool) {
 	return j, true
 }
 
+// leaver is a device that leaves or changes now and then, in one of the four ways.
+func leaver(seed uint64, n int, m *rollout.Machine) (rollout.Departure, bool) {
+	d, p := dice(seed*1000081+uint64(n)), m.Plan()
+	if !d.chance(3) {
+		return rollout.Departure{}, false
+	}
+	x := rollout.Departure{Device: p.Devices[d.upTo(len(p.Devices))], How: rollout.Leaving(1 + d.upTo(int(rollout.Reimaged))), By: "inventory"}
+	if x.How == rollout.Relabelled {
+		x.Ring = pick(&d, "", p.Rings[0].Name)
+	}
+	return x, true
+}
+
 func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	t.Parallel()
 	var steps, tasks, joined int
@@ -300,6 +313,9 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 			cfg.Person = func(n int, resting bool, m *rollout.Machine) (rollout.Command, bool) {
 				return person(seed, m, n, resting)
 			}
+		}
+		if l := dice(seed + 0x1ea7e); l.chance(40) {
+			cfg.Leaver = func(n int, m *rollout.Machine) (rollout.Departure, bool) { return leaver(seed, n, m) }
 		}
 		cfg.Joiner = func(n int, m *rollout.Machine) (rollout.Joiner, bool) { return joiner(seed, n, m) }
 		results, err := rollouttest.Drive(fleet, cfg, plans...)

@@ -226,6 +226,14 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 	return ok
 }
 
+// Reimage makes a device anew: nothing is installed there, and what ran there has ended with what was.
+func (f *Fleet) Reimage(d inventory.DeviceID, now time.Time) {
+	if dev, ok := f.devices[d]; ok {
+		dev.has, dev.free = make(map[patch.ID]bool), now
+		dev.boot++
+	}
+}
+
 // Stop asks that a task be stopped; half of those that are still running are, and have done nothing then.
 func (f *Fleet) Stop(t rollout.Task, now time.Time) (Answer, bool) {
 	a, ok := f.tasks[t.ID]

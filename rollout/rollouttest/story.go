@@ -158,6 +158,8 @@ func (st *story) play(c *script.Command) error {
 		return st.step(r, rollout.Seen{At: st.now, Devices: ds})
 	case "join": // join eve zone=Europe/Oslo patches=p1 site=oslo: a device as in the scene has turned up; also ring=canary, which claims it, and tenant=other
 		return st.join(c)
+	case "leave": // leave ada,bob retired, moved, reimaged, or relabelled ring=canary: they have left or changed; also by=hans reason="why"
+		return st.leave(c)
 	case "back": // back 1h: a tick from the past
 		d, err := duration(arg(c, 0))
 		if err != nil {

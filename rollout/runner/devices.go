@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,6 +46,55 @@ func (r *Runner) sample(ctx context.Context, k rollout.Key, t inventory.Tenant, 
 	}
 	if err != nil {
 		return fmt.Errorf("runner: %s: samples of device %s: %w", k, d, err)
+	}
+	return nil
+}
+
+// Leave says that devices of tenant t or of one below it have left, or have become others, to the unfinished rollouts that have them, also to
+// those that another process owns, and returns when that is written down there; see [rollout.Left]. Rollouts that do not have a device
+// are left alone, and what is known already says nothing new, so a call that failed may be repeated; but a device that is
+// [rollout.Reimaged] is made anew each time. A rollout that cannot be told keeps no
+// other from it; the error names each. The tenant is the one that the devices have left: who a device belongs to now is not told to
+// anybody here.
+func (r *Runner) Leave(ctx context.Context, t inventory.Tenant, departures ...rollout.Departure) error {
+	var keys []rollout.Key
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t.Root(), Unfinished: true}) {
+		if err != nil {
+			return fmt.Errorf("runner: journal: %w", err)
+		}
+		if t.Contains(head.Tenant) || head.Tenant.Contains(t) {
+			keys = append(keys, head.Key)
+		}
+	}
+	var wrong *multierror.Error
+	told := make([][]bool, len(keys))
+	for _, working := range []bool{false, true} { // whoever works on a device last: what it lets go must not be taken by one that was not told
+		for i, k := range keys {
+			if told[i] == nil {
+				told[i] = make([]bool, len(departures))
+			}
+			wrong = multierror.Append(wrong, r.leave(ctx, k, t, departures, told[i], working))
+		}
+	}
+	return wrong.ErrorOrNil()
+}
+
+// leave is [Runner.Leave] for one rollout and those departures that it was not told: of all devices, or of those only that it is not working on.
+func (r *Runner) leave(ctx context.Context, k rollout.Key, t inventory.Tenant, departures []rollout.Departure, told []bool, working bool) error {
+	var own []rollout.Departure
+	err := r.view(ctx, k, func(m *rollout.Machine) {
+		for j, x := range departures {
+			i, known := m.Plan().Find(x.Device)
+			if known && t.Contains(m.Plan().TenantOf(i)) && !told[j] && (working || !m.Device(i).Running) {
+				own, told[j] = append(own, x), true
+			}
+		}
+	})
+	if err == nil && len(own) > 0 {
+		err = r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Left{At: unix(at), Departures: own} })
+	}
+	if err != nil && !errors.Is(err, rollout.ErrFinal) { // it has ended meanwhile
+		return fmt.Errorf("runner: %s: departures: %w", k, err)
 	}
 	return nil
 }

@@ -349,7 +349,7 @@ func (o *owner) act(actions []rollout.Action) {
 			jobs = o.runJobs(jobs, a.Devices)
 		case rollout.Stop:
 			for _, d := range a.Devices {
-				if t, ok := o.m.Task(d); ok {
+				if t, ok := o.m.Stopping(d); ok {
 					jobs = append(jobs, job{owner: o, what: jobStop, device: d, seq: t.Handle.Seq})
 				}
 			}
@@ -455,11 +455,15 @@ func (o *owner) current(d int32) (uint32, bool) {
 	return o.m.Current(d)
 }
 
-func (o *owner) task(d int32) (rollout.Task, bool) {
+// task returns the task of device d that a job is about.
+func (o *owner) task(d int32, what jobKind) (rollout.Task, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.m == nil {
+	switch {
+	case o.m == nil:
 		return rollout.Task{}, false
+	case what == jobStop:
+		return o.m.Stopping(d)
 	}
 	return o.m.Task(d)
 }

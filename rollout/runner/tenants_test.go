@@ -158,6 +158,14 @@ func TestTenantsAreKeptApart(t *testing.T) {
 			require.NoError(t, w.r.Join(t.Context(), k, j))
 			w.untouched()
 		}),
+		"Runner.Leave": each(free, func(t *testing.T, w *two) {
+			x := rollout.Departure{Device: w.task(w.mine).Device, How: rollout.Moved} // the other has one of this ID, too
+			require.NoError(t, w.r.Leave(t.Context(), w.mine.Tenant, x))
+			w.untouched()
+			m, _ := history(t, w.j, w.mine)
+			i, _ := m.Plan().Find(x.Device)
+			require.Equal(t, rollout.Moved, m.Device(i).Left)
+		}),
 		"Runner.Decide": each(asks, func(t *testing.T, w *two) {
 			mine, theirs := w.requests(w.mine)[0], w.requests(w.theirs)[0]
 			require.NotEqual(t, mine.Digest, theirs.Digest)

@@ -32,7 +32,7 @@ func (r *Runner) do(ctx context.Context, j job) {
 		r.ask(call, j)
 		return
 	}
-	task, ok := j.owner.task(j.device)
+	task, ok := j.owner.task(j.device, j.what)
 	if !ok || task.Handle.Seq != j.seq {
 		j.owner.calledBack(j, false) // the rollout has moved on
 		return
