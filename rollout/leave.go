@@ -291,6 +291,9 @@ func (m *Machine) reopen(d int32) {
 	m.free(d)
 	m.back(d)
 	m.unplace(d)
+	if a := m.auxOf(d); a != nil {
+		a.unended = nil // nothing runs on through a new image
+	}
 	m.dropAux(d)
 	if dev.state == settled {
 		m.rings[dev.ring].counts[dev.outcome]--
