@@ -141,6 +141,7 @@ func settings() []setting {
 		{path: "health.metrics"},
 		{path: "health.feedback"},
 		{path: "escalation"},
+		{path: "health.probes"},
 		{path: "deadlines", adds: true},
 		{path: "exceptions", adds: true},
 		{path: "holds", adds: true},

@@ -125,7 +125,10 @@ func fleet() Policy {
 			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day}},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true, Wait: 12 * Duration(time.Hour), MaxFailed: 2000, MaxFailures: 3, InWindows: true},
 		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
-			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5}},
+			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5},
+			Probes: Probes{List: []Probe{{Name: "till", Check: ProbeVersion, Of: "contoso-till", Version: "4.2"},
+				{Name: "web", Check: ProbeCustom, Of: "http", With: []string{"url=https://localhost/health"}}},
+				Before: ProbeLeavesOut, Failed: ProbeUnwell, Within: 20 * minute, Every: 2 * minute}},
 		Escalation: []EscalationLevel{{Name: "helpdesk", Attempts: 2, Failed: 500}, {Name: "on call", Failed: 1000, Waiting: 4 * hour}},
 		Deadlines: []Deadline{
 			{Name: "exploited", Match: Match{Exploited: true, MinSeverity: patch.SeverityCritical}, Now: true},
@@ -176,7 +179,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Reboot.Deferrals"}
+			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Health.Probes", "Probes.List", "Reboot.Deferrals"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

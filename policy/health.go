@@ -14,6 +14,7 @@ const MaxMetrics = 8
 type Health struct {
 	Metrics  []Metric `json:"metrics,omitempty" yaml:"metrics,omitempty"`  // that are compared on each device with what they were before
 	Feedback Feedback `json:"feedback,omitzero" yaml:"feedback,omitempty"` // when what people say makes a gate fail; never unless set
+	Probes   Probes   `json:"probes,omitzero" yaml:"probes,omitempty"`     // what is looked at on each device before and after; nothing unless set
 }
 
 // A Metric is a number that devices report, such as how long they take to boot or how often programs crash, and when it has become
@@ -93,6 +94,7 @@ func (m Metric) String() string {
 
 func (c *checker) health(path string, h *Health) {
 	c.feedback(join(path, "feedback"), h.Feedback)
+	c.probes(join(path, "probes"), &h.Probes)
 	at := join(path, "metrics")
 	if len(h.Metrics) > MaxMetrics {
 		c.fault(at, "%d metrics, more than %d", len(h.Metrics), MaxMetrics)

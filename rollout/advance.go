@@ -216,7 +216,7 @@ func (m *Machine) halt(code string, c Command) {
 
 // mayStop says whether a device is at what is asked to stop when no more is to be installed there.
 func (d *device) mayStop() bool {
-	return d.state == running && (d.op == OpInstall || d.op == OpDownload || d.op == OpBackup) && d.flags&stopped == 0
+	return d.state == running && (d.op == OpInstall || d.op == OpDownload || d.op.prepares()) && d.flags&stopped == 0
 }
 
 func (m *Machine) stopInstalls() {
@@ -267,7 +267,7 @@ func (m *Machine) finish() bool {
 		m.emit(Staged{Stage: StageDone, Code: "finished"})
 		return true
 	case StageUndoing:
-		if m.undoing > 0 || m.loading > 0 || m.saving > 0 {
+		if m.undoing > 0 || m.loading > 0 || m.preparing > 0 {
 			return false
 		}
 		if m.anyLeft() {

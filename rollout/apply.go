@@ -82,8 +82,8 @@ func (m *Machine) fits(e Event) error {
 		if e.Op == OpUnknown || e.Op > lastOp {
 			return fmt.Errorf("issued: operation %d", e.Op)
 		}
-		if e.Op == OpBackup && m.backups == nil {
-			return errors.New("issued: a backup, and the plan wants none")
+		if err := m.fitsOp(e.Op); err != nil {
+			return fmt.Errorf("issued: %w", err)
 		}
 		return devices(e.Devices)
 	case TimedOut:
@@ -92,8 +92,8 @@ func (m *Machine) fits(e Event) error {
 		if e.Op == OpUnknown || e.Op > lastOp || len(e.Until) != len(e.Devices) {
 			return fmt.Errorf("postponed: operation %d, %d devices, %d times", e.Op, len(e.Devices), len(e.Until))
 		}
-		if e.Op == OpBackup && m.backups == nil {
-			return errors.New("postponed: a backup, and the plan wants none")
+		if err := m.fitsOp(e.Op); err != nil {
+			return fmt.Errorf("postponed: %w", err)
 		}
 		return devices(e.Devices)
 	case Returned:
@@ -110,6 +110,11 @@ func (m *Machine) fits(e Event) error {
 	case BackedUp:
 		if e.Then > BackupLacking || len(e.Backups) != len(e.Devices) || m.backups == nil {
 			return fmt.Errorf("backed up: %d devices, %d backups, %s; the plan wants %s", len(e.Devices), len(e.Backups), e.Then, m.plan.Policy.Backup.Need)
+		}
+		return devices(e.Devices)
+	case Probed:
+		if e.Then > ProbedUnwell || len(e.Down) != len(e.Devices) || m.probes == nil {
+			return fmt.Errorf("probed: %d devices, %d results; the plan looks at %s", len(e.Devices), len(e.Down), m.plan.Policy.Health.Probes)
 		}
 		return devices(e.Devices)
 	case Lapsed:
@@ -160,6 +165,17 @@ func (m *Machine) fits(e Event) error {
 		return m.fitsRaised(&e)
 	case Cleared:
 		return m.fitsRaised((*Raised)(&e))
+	}
+	return nil
+}
+
+// fitsOp says whether the plan has tasks of this kind at all.
+func (m *Machine) fitsOp(op Op) error {
+	switch {
+	case op == OpBackup && m.backups == nil:
+		return errors.New("a backup, and the plan wants none")
+	case (op == OpPrecheck || op == OpProbe) && m.probes == nil:
+		return fmt.Errorf("a %s, and the plan names no probes", op)
 	}
 	return nil
 }
@@ -226,8 +242,8 @@ func (m *Machine) apply(e Event) {
 			switch m.dev[d].op {
 			case OpDownload:
 				m.loading--
-			case OpBackup:
-				m.saving--
+			case OpPrecheck, OpBackup:
+				m.preparing--
 			}
 		}
 	case Postponed:
@@ -240,6 +256,8 @@ func (m *Machine) apply(e Event) {
 		}
 	case Escalated:
 		m.applyEscalated(e)
+	case Probed:
+		m.applyProbed(e)
 	case BackedUp:
 		m.applyBackedUp(e)
 	case Downloaded:
@@ -356,9 +374,7 @@ func (m *Machine) applyIssued(e Issued) {
 		case dev.flags&session == 0:
 			if begins(&e) {
 				m.rates.add(m.plan, d, m.now)
-				if m.backups != nil {
-					m.backups[d].begun = m.now
-				}
+				m.beginSession(d)
 			}
 			m.rings[dev.ring].active++
 			m.active++
@@ -387,11 +403,19 @@ func (m *Machine) applyIssued(e Issued) {
 				m.begun(d)
 			}
 			m.place(d)
+			if m.probes != nil {
+				m.probes[d].installed = true
+			}
 			dev.attempts++
 		} else if e.Op == OpBackup {
 			m.applySaving(d)
+		} else if e.Op == OpPrecheck {
+			m.applyProbing(d, true, false)
 		} else if dev.tries < 255 {
 			dev.tries++
+		}
+		if e.Op == OpProbe {
+			m.applyProbing(d, false, dev.op != OpProbe)
 		}
 		if e.Op == OpRollback {
 			dev.former = Unsettled
@@ -456,8 +480,14 @@ func (m *Machine) applyAnswered(e Answered) {
 		}
 		dev.state = answered
 		dev.fault = r.Fault
-		if dev.op == OpBackup {
-			m.saving--
+		switch dev.op {
+		case OpBackup:
+			m.preparing--
+		case OpPrecheck:
+			m.preparing--
+			m.applyLooked(r)
+		case OpProbe:
+			m.applyLooked(r)
 		}
 		if r.Idle == patch.Yes && dev.op == OpVerify {
 			m.applyIdle(r.Device)
@@ -506,7 +536,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 		}
 		if !e.Spent {
 			// The try that was counted when the task was issued is given back.
-			if e.Op == OpInstall && dev.attempts > 0 && was != OpBackup {
+			if e.Op == OpInstall && dev.attempts > 0 && !was.prepares() {
 				dev.attempts--
 			} else if e.Op != OpInstall && dev.tries > 0 {
 				dev.tries--
@@ -516,16 +546,12 @@ func (m *Machine) applyPostponed(e Postponed) {
 			dev.flags |= unsure
 		}
 		if givesBack(&e) {
-			begun := dev.issued
-			if m.backups != nil {
-				begun = m.backups[d].begun // it was its backup
-			}
-			m.rates.drop(m.plan, d, begun)
+			m.rates.drop(m.plan, d, m.sessionBegun(d))
 			if e.Op == OpInstall {
 				m.unplace(d)
 			}
 		}
-		if (was == OpBackup || e.Op == OpBackup) && dev.flags&touched == 0 {
+		if (was.prepares() || e.Op.prepares()) && dev.flags&touched == 0 {
 			m.unplace(d)
 		}
 		switch e.Fault {
@@ -541,10 +567,17 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if dev.offline != 0 && dev.flags&gone == 0 {
 			m.setTimer(d, max(dev.offline+int64(m.retry.Grace), m.now))
 		}
-		if e.Op == OpBackup {
+		switch e.Op {
+		case OpBackup:
 			m.applyUnsaved(d, e.Spent)
+		case OpPrecheck:
+			m.applyUnchecked(d, e.Spent)
+		case OpProbe:
+			if e.Fault == patch.Unreachable {
+				m.probes[d].since = 0 // that uses up none of its time
+			}
 		}
-		if e.Op == OpInstall || e.Op == OpBackup || e.Frees {
+		if e.Op == OpInstall || e.Op.prepares() || e.Frees {
 			m.free(d)
 		}
 		if e.Op == OpRollback && dev.flags&session == 0 {
@@ -600,7 +633,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		if e.Owes {
 			dev.flags |= owes
 		}
-		if e.Outcome.bad() {
+		if e.Outcome.bad() || dev.flags&unwell != 0 {
 			m.place(d) // one that was well before is so no more
 		} else {
 			m.unplace(d)

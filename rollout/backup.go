@@ -173,7 +173,7 @@ func (m *Machine) followBackup(d int32, r *TaskReport, fault patch.Fault) {
 	case m.plan.Policy.Backup.Need == policy.BackupBestEffort && !(fault == patch.Unreachable && m.savingUnended(d) && m.awaits(d)):
 		m.bins.backup(BackupWaived, fault, Backup{}, d)
 		m.install(d)
-	case fault == patch.Permanent || fault == patch.Untrusted || fault.Done() || !m.triesLeft(d, fault):
+	case fault == patch.Permanent || fault == patch.Untrusted || fault.Done() || !m.triesLeft(d, fault, m.backups[d].tries):
 		m.bins.backup(BackupLacking, fault, Backup{}, d)
 		m.settle(d, Failed, fault)
 	default:
@@ -181,8 +181,8 @@ func (m *Machine) followBackup(d int32, r *TaskReport, fault patch.Fault) {
 	}
 }
 
-// triesLeft says whether a backup that failed so is tried again.
-func (m *Machine) triesLeft(d int32, fault patch.Fault) bool {
+// triesLeft says whether a task before an installation that failed so is tried again after so many tries.
+func (m *Machine) triesLeft(d int32, fault patch.Fault, tries uint8) bool {
 	switch fault {
 	case patch.Unreachable, patch.NeedsUser:
 		return true
@@ -191,17 +191,21 @@ func (m *Machine) triesLeft(d int32, fault patch.Fault) bool {
 			return true
 		}
 	}
-	return int(m.backups[d].tries) < m.retry.Attempts
+	return int(tries) < m.retry.Attempts
 }
 
-// install begins the installation on d, whose backup has ended, or makes it wait for its turn.
+// install begins the installation on d, which is prepared, or makes it wait for its turn.
 func (m *Machine) install(d int32) {
-	h := m.hoursOf(d, m.groupOf(d))
-	if m.stage == StageActive && m.rings[m.dev[d].ring].state.opened() && !m.isWithdrawn(d) && h.open(m.now) {
-		m.bins.add(bin{what: toIssue, op: OpInstall, startBy: h.closes(m.now)}, d)
+	if m.mayInstall(d) {
+		m.bins.add(bin{what: toIssue, op: OpInstall, startBy: m.hoursOf(d, m.groupOf(d)).closes(m.now)}, d)
 		return
 	}
 	m.bins.postpone(bin{op: OpInstall}, d, m.now)
+}
+
+// mayInstall says whether the installation on d, whose session is under way, may begin now.
+func (m *Machine) mayInstall(d int32) bool {
+	return m.stage == StageActive && m.rings[m.dev[d].ring].state.opened() && !m.isWithdrawn(d) && m.hoursOf(d, m.groupOf(d)).open(m.now)
 }
 
 // backup says how the backup of d ends. It is said before what follows from it.
@@ -215,7 +219,7 @@ func (bs *bins) backup(then Backing, fault patch.Fault, b Backup, d int32) {
 }
 
 func (m *Machine) applySaving(d int32) {
-	m.saving++
+	m.preparing++
 	m.place(d)
 	if b := &m.backups[d]; b.tries < 255 {
 		b.tries++

@@ -24,6 +24,7 @@ const (
 	toStop
 	toSave
 	toAnnounce
+	toProbe
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -39,15 +40,17 @@ type bin struct {
 	frees   bool
 	failed  bool
 	backing Backing
+	probing Probing
 
 	devices []int32
 	until   []time.Time
 	backups []Backup
+	down    []uint32
 }
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -103,6 +106,8 @@ func (m *Machine) flush() {
 			m.emit(Lapsed{b.devices})
 		case toSave:
 			m.emit(BackedUp{Then: b.backing, Fault: b.fault, Devices: b.devices, Backups: b.backups})
+		case toProbe:
+			m.emit(Probed{Then: b.probing, Fault: b.fault, Devices: b.devices, Down: b.down})
 		case toStop:
 			m.emit(StopAsked{b.devices})
 			m.batch.Actions = append(m.batch.Actions, Stop{b.devices})
@@ -114,8 +119,11 @@ func (m *Machine) flush() {
 // finishBy is when a task of this kind that is issued now is to have ended.
 func (m *Machine) finishBy(op Op) time.Time {
 	limit := m.retry.Timeout
-	if op == OpReboot {
+	switch op {
+	case OpReboot:
 		limit = m.reboot.Timeout
+	case OpPrecheck, OpProbe:
+		limit = min(limit, m.plan.Policy.Health.Probes.WithDefaults().Within)
 	}
 	return instant(m.now + int64(limit))
 }

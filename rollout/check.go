@@ -6,6 +6,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // CheckScan says what a fresh scan of a device proves about a verification task, as a [Verifier] would: it succeeded if
@@ -61,6 +62,27 @@ func CheckScan(t Task, s inventory.Scan) Report {
 		return unknown("the content names no packages that a scan could show")
 	}
 	return Report{Phase: PhaseSucceeded, Reboot: s.PendingReboot, BootID: s.BootID}
+}
+
+// CheckVersion says what the software of a device shows of a probe for a version, as a [Prober] would: the application is up if any of its
+// versions is the probe's, or newer. Versions that cannot be compared prove nothing.
+func CheckVersion(p policy.Probe, installed []inventory.Software) ProbeResult {
+	r := ProbeResult{Name: p.Name, Up: patch.No, Message: p.Of + " is not installed"}
+	for i := range installed {
+		s := &installed[i]
+		if s.Name != p.Of {
+			continue
+		}
+		order, err := version.Compare(s.Version, version.Version{Scheme: s.Version.Scheme, Text: p.Version})
+		switch {
+		case err != nil:
+			return ProbeResult{Name: p.Name, Message: fmt.Sprintf("%s: %v", p.Of, err)}
+		case order >= 0:
+			return ProbeResult{Name: p.Name, Up: patch.Yes, Message: p.Of + " is " + s.Version.Text}
+		}
+		r.Message = fmt.Sprintf("%s is %s, older than %s", p.Of, s.Version.Text, p.Version)
+	}
+	return r
 }
 
 func presence(absent bool) string {

@@ -155,6 +155,7 @@ func (e *encoder) json(v any) {
 const (
 	moreFields byte = 1 << 7
 	hasIdle    byte = 1 << 0
+	hasProbes  byte = 1 << 1
 )
 
 func (e *encoder) reports(rs []TaskReport) {
@@ -172,7 +173,7 @@ func (e *encoder) reports(rs []TaskReport) {
 				has |= 1 << bit
 			}
 		}
-		if r.Idle != 0 {
+		if r.Idle != 0 || len(r.Probes) > 0 {
 			has |= moreFields
 		}
 		e.byte(byte(r.Phase))
@@ -199,8 +200,20 @@ func (e *encoder) reports(rs []TaskReport) {
 			e.backup(r.Backup)
 		}
 		if has&moreFields != 0 {
-			e.byte(hasIdle)
-			e.byte(byte(r.Idle))
+			var more byte
+			if r.Idle != 0 {
+				more |= hasIdle
+			}
+			if len(r.Probes) > 0 {
+				more |= hasProbes
+			}
+			e.byte(more)
+			if r.Idle != 0 {
+				e.byte(byte(r.Idle))
+			}
+			if len(r.Probes) > 0 {
+				e.probes(r.Probes)
+			}
 		}
 	}
 }
@@ -378,8 +391,12 @@ func (d *decoder) reports() []TaskReport {
 			r.Backup = d.backup()
 		}
 		if has&moreFields != 0 {
-			if d.byte()&hasIdle != 0 {
+			more := d.byte()
+			if more&hasIdle != 0 {
 				r.Idle = patch.Tri(d.byte())
+			}
+			if more&hasProbes != 0 {
+				r.Probes = d.probes()
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 func everyEvent() []Event {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 123, time.UTC)
 	reports := []TaskReport{
-		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour, Backup: Backup{"b7", at}}},
+		{Handle{3, 2}, Report{Phase: PhaseFailed, Fault: patch.Busy, Message: "locked", Ref: "r", Reboot: patch.Yes, BootID: "b", RetryAfter: time.Hour, Probes: []ProbeResult{{"till", patch.No, "stopped"}, {Name: "web"}}, Backup: Backup{"b7", at}}},
 		{Handle{1, 900}, Report{Phase: PhaseSucceeded, Idle: patch.Yes}},
 	}
 	return []Event{
@@ -39,6 +39,7 @@ func everyEvent() []Event {
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
 		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
 		Departed{Relabelled, "cmdb", "moved house", []int32{1, 7}, []int32{7}, []string{"canary", ""}}, Reopened{[]int32{1, 7}},
+		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},
 		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},

@@ -142,7 +142,7 @@ func (m *Machine) undoOne(c Command, no func(string, ...any) error) error {
 	}
 	m.emit(UndoBegan{Scope: undoDevice, By: c.By, Reason: c.Reason, Devices: []int32{int32(d)}, Now: c.Now})
 	m.emit(Quarantined{Patches: m.patchesOf([]int32{int32(d)}), Device: inventory.DeviceID(c.Device), Reason: c.Reason})
-	if dev := &m.dev[d]; dev.state == running && (dev.op == OpInstall || dev.op == OpBackup) {
+	if dev := &m.dev[d]; dev.state == running && (dev.op == OpInstall || dev.op.prepares()) {
 		m.emit(StopAsked{Devices: []int32{int32(d)}})
 		m.batch.Actions = append(m.batch.Actions, Stop{[]int32{int32(d)}})
 	}

@@ -11,7 +11,7 @@ import (
 // A Deployer installs patches. It is safe for concurrent use.
 //
 // What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
-// [Rebooter], [Downloader], [Snapshotter], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+// [Rebooter], [Downloader], [Snapshotter], [Prober], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
 //
 // An error from any of its calls and a failure on a device are different things. The error of a call that begins
 // something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
@@ -48,6 +48,16 @@ type Snapshotter interface {
 	// The backups of a rollout are kept until somebody gives them up; [Machine.Backups] lists them, for that to be done once the
 	// rollout is over.
 	Snapshot(ctx context.Context, t Task) (Report, error)
+}
+
+// A Prober can tell whether what a device is there for works.
+type Prober interface {
+	// Probe looks at the device afresh, after the task was issued, for each of t.Probes: before anything is installed, with
+	// [OpPrecheck], and with [OpProbe] after that was verified. It reports [PhaseSucceeded] if it looked, whatever it found, with
+	// Report.Probes: a result for each, by its name. What it does not know, such as a custom check that it has never heard of, is
+	// [patch.Unknown], and never up. [PhaseFailed] means that it could not look; an error says the same. It changes nothing. A second
+	// call with the same task ID may look again or tell what the first found. Progress is told by Status.
+	Probe(ctx context.Context, t Task) (Report, error)
 }
 
 // A Verifier can tell what is true on a device.

@@ -54,6 +54,8 @@ const (
 	kindRestartAnnounced byte = 59
 	kindRestartDeferred  byte = 60
 
+	kindProbed byte = 61
+
 	kindWithdrawn byte = 64
 
 	kindUndoHalted byte = 65
@@ -294,6 +296,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeMeasured(d)
 	case kindRegressed:
 		return decodeRegressed(d)
+	case kindProbed:
+		return decodeProbed(d)
 	case kindBackedUp:
 		return decodeBackedUp(d)
 	case kindLapsed:

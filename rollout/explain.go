@@ -38,6 +38,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 			x.worse(m, int32(i))
 		}
 		x.left(m, int32(i))
+		x.probes(m, int32(i))
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
@@ -67,6 +68,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-retry", "op", dev.op.String(), "at", clock(instant(dev.due)), "fault", fault))
 		x.soonest(instant(dev.due))
 	}
+	x.probes(m, int32(i))
 	if b := m.saved(int32(i)); b.tries > 0 && b.id == "" && dev.op == OpInstall {
 		x.Reasons = append(x.Reasons, message("wait-backup", "tries", strconv.Itoa(int(b.tries)), "attempts", strconv.Itoa(m.retry.Attempts)))
 	}

@@ -203,7 +203,7 @@ func (m *Machine) applyRegressed(e Regressed) {
 
 // reckon brings the numbers of its ring up to how well device d is.
 func (m *Machine) reckon(d int32) {
-	if len(m.vitals) == 0 {
+	if len(m.vitals) == 0 && m.probes == nil {
 		return
 	}
 	dev := &m.dev[d]

@@ -220,6 +220,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if m.backups != nil {
 			m.backups = append(m.backups, saved{})
 		}
+		if m.probes != nil {
+			m.probes = append(m.probes, probed{})
+		}
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)

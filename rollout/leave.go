@@ -270,8 +270,8 @@ func (m *Machine) breakOff(d int32) {
 	switch m.dev[d].op {
 	case OpDownload:
 		m.loading--
-	case OpBackup:
-		m.saving--
+	case OpPrecheck, OpBackup:
+		m.preparing--
 	}
 }
 
@@ -309,6 +309,9 @@ func (m *Machine) reopen(d int32) {
 	dev.attempts, dev.tries, dev.busy, dev.reboots, dev.late = 0, 0, 0, 0, 0
 	if m.backups != nil {
 		m.backups[d] = saved{}
+	}
+	if m.probes != nil {
+		m.probes[d] = probed{}
 	}
 	if m.firsts != nil {
 		m.firsts[d] = 0

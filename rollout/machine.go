@@ -53,7 +53,8 @@ type Machine struct {
 	passes     passes
 	rates      rates
 	aux        []aux
-	backups    []saved // by device; nil if the policy wants none
+	backups    []saved  // by device; nil if the policy wants none
+	probes     []probed // by device; nil if the policy names none
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
@@ -65,7 +66,7 @@ type Machine struct {
 	why        string           // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
-	saving    int // backups that are being made
+	preparing int // tasks before an installation that run: looks at probes, backups
 	unsettled int
 	lapsed    int // unsettled devices that are unreachable for longer than the grace
 	undoing   int // devices that are to be rolled back and are not settled
@@ -260,6 +261,9 @@ func NewMachine(p Plan) (*Machine, error) {
 		m.backups = make([]saved, len(p.Devices))
 	}
 	m.undo, m.raised = make([][]Handle, len(p.Rings)), newRaisings(&p)
+	if len(p.Policy.Health.Probes.List) > 0 {
+		m.probes = make([]probed, len(p.Devices))
+	}
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
 	}
@@ -607,6 +611,7 @@ func (m *Machine) task(d int32) Task {
 	}
 	m.backupOf(d, &t)
 	t.Unended = m.unendedOf(d)
+	m.probesOf(d, &t)
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}

@@ -103,6 +103,22 @@ func english(code string) (string, bool) {
 		return "{devices}: downloaded", true
 	case "download-failed":
 		return "{devices}: not downloaded ahead[ ({fault})]", true
+	case "probed-left-out":
+		return "{devices}: not well before[, {down} not up][ ({fault})], so left out", true
+	case "probed-before":
+		return "{devices}: looked at before[, {down} not up][ ({fault})]", true
+	case "probed-well":
+		return "{devices}: up", true
+	case "probed-failed":
+		return "{devices}: {down} not up after the installation[ ({fault})]", true
+	case "probed-unwell":
+		return "{devices}: {down} not up after the installation[ ({fault})], so worse than before", true
+	case "is-down":
+		return "not up, and was not known to be down before: {down}", true
+	case "wait-precheck":
+		return "its probes are not known yet: {tries} of {attempts} tries have failed", true
+	case "wait-probes":
+		return "not up yet: {down}; that is waited for until {until}", true
 	case "backed-up":
 		return "{devices}: backed up", true
 	case "backup-waived":
@@ -400,6 +416,8 @@ func (p *Plan) Describe(e Event) []Message {
 			fault = e.Fault.String()
 		}
 		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
+	case Probed:
+		return e.describe(p)
 	case BackedUp:
 		return []Message{p.backedUp(&e)}
 	case Escalated:
@@ -502,7 +520,7 @@ func (p *Plan) reports(rs []TaskReport, late bool) []Message {
 		key := Report{Phase: rs[i].Phase, Fault: rs[i].Fault, Message: rs[i].Message}
 		at := -1
 		for g := range groups {
-			if groups[g].report == key {
+			if r := &groups[g].report; r.Phase == key.Phase && r.Fault == key.Fault && r.Message == key.Message {
 				at = g
 				break
 			}

@@ -332,11 +332,11 @@ func (l *ledger) noteRates(pg *page, m *Machine, b Batch, granted []int32) {
 }
 
 // begins says whether devices are begun that are in no session: with their backup, if they need one.
-func begins(e *Issued) bool { return e.Op == OpInstall || e.Op == OpBackup }
+func begins(e *Issued) bool { return e.Op == OpInstall || e.Op.prepares() }
 
 // givesBack says whether nothing was begun on these devices after all: they could not be reached.
 func givesBack(e *Postponed) bool {
-	return (e.Op == OpInstall || e.Op == OpBackup) && e.Fault == patch.Unreachable
+	return (e.Op == OpInstall || e.Op.prepares()) && e.Fault == patch.Unreachable
 }
 
 // Next returns when something may begin that the last Grant for a rollout left out because of a rate of a budget, if it left any

@@ -147,6 +147,25 @@ func backing(age time.Duration) func(Task) *Report {
 	}
 }
 
+// finding finds the probe "till" of the first device down before, and after for so long.
+func finding(before bool, after time.Duration) func(Task) *Report {
+	var first time.Time
+	return func(t Task) *Report {
+		up := true
+		if t.Handle.Device == 0 {
+			if t.Op == OpProbe && first.IsZero() {
+				first = t.Issued
+			}
+			up = !(t.Op == OpPrecheck && before || t.Op == OpProbe && t.Issued.Before(first.Add(after)))
+		}
+		r := fine(t)
+		for _, p := range t.Probes {
+			r.Probes = append(r.Probes, ProbeResult{Name: p.Name, Up: patch.TriOf(up)})
+		}
+		return r
+	}
+}
+
 func owing(t Task) *Report {
 	if t.Op == OpInstall {
 		return &Report{Phase: PhaseSucceeded, Reboot: patch.Yes}
@@ -170,6 +189,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		base   func(*policy.Policy) // what both runs share
 		change func(*policy.Policy)
 		answer func(Task) *Report
+		anew   func() func(Task) *Report // instead of answer, if it remembers
 		input  func(*PlanInput)
 		seen   time.Duration
 		want   string // in the trace with the change, and not in the one without
@@ -185,6 +205,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	}
 	deferring := func(d policy.Deferrals) func(*policy.Policy) {
 		return func(p *policy.Policy) { p.Reboot.Mode, p.Reboot.Deferrals = policy.RebootIfRequired, d }
+	}
+	probing := func(x policy.Probes) func(*policy.Policy) {
+		return func(p *policy.Policy) {
+			p.Health.Probes = x
+			p.Health.Probes.List = []policy.Probe{{Name: "till", Of: "tilld"}}
+		}
 	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
@@ -332,6 +358,16 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"EscalationLevel.Waiting": {answer: failing(5, patch.Permanent), change: func(p *policy.Policy) {
 			p.Escalation = []policy.EscalationLevel{{Name: "boss", Waiting: 7 * hour}}
 		}, want: "7h boss is to know of ring"},
+		"Probes.List": {answer: finding(false, 0), change: probing(policy.Probes{}), want: "\n0h precheck dev-"},
+		"Probes.Before": {answer: finding(true, 0), base: probing(policy.Probes{}), change: probing(policy.Probes{Before: policy.ProbeLeavesOut}),
+			want: "dev-15: not well before, till not up, so left out\n0h dev-15: skipped"},
+		"Probes.Failed": {anew: func() func(Task) *Report { return finding(false, 60*time.Hour) }, base: probing(policy.Probes{}), change: probing(policy.Probes{Failed: policy.ProbeUnwell}),
+			want: "dev-15: till not up after the installation, so worse than before\n0.25h dev-15: succeeded\n0.25h gate of ring first: fail, 1 of 5 failed"},
+		"Probes.Within": {anew: func() func(Task) *Report { return finding(false, 2*time.Hour) }, base: probing(policy.Probes{}), change: probing(policy.Probes{Within: 3 * hour}),
+			want: "2h gate of ring first: pass, 5 of 5"},
+		"Probes.Every": {anew: func() func(Task) *Report { return finding(false, 9*time.Minute) }, base: probing(policy.Probes{}), change: probing(policy.Probes{Every: hour / 6}),
+			want: "\n0.16666666666666666h gate of ring first: pass, 5 of 5"},
+
 		"Rollback.On": {answer: failing(1, patch.Permanent), change: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackRing }, want: "roll back"},
 		"Rollback.MaxFailed": {answer: unreturning, base: func(p *policy.Policy) { p.Rollback.On = policy.FailRollsBackAll; p.MaxActive = 1 },
 			change: func(p *policy.Policy) { p.Rollback.MaxFailed = 1000 }, want: "rollbacks are halted"},
@@ -351,11 +387,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
 	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
-		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
+		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Health.Probes", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
+		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]
@@ -377,6 +413,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 				}
 				if c.input != nil {
 					c.input(&in)
+				}
+				if c.anew != nil {
+					c.answer = c.anew()
 				}
 				return trace(t, in, c.answer, c.seen)
 			}

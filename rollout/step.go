@@ -108,14 +108,18 @@ func (m *Machine) follow(r *TaskReport) {
 	if r.Phase == PhaseFailed && fault == patch.NoFault && dev.op != OpVerify {
 		fault = patch.Transient
 	}
-	if r.Phase == PhaseStopped && dev.op == OpVerify {
+	if r.Phase == PhaseStopped && (dev.op == OpVerify || dev.op == OpProbe) {
 		fault = patch.Transient // it did not look
 	}
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: r.Phase != PhaseSucceeded && !fault.Done(), fault: r.Fault}, d)
+	case OpPrecheck:
+		m.followPrecheck(d, r, fault)
 	case OpBackup:
 		m.followBackup(d, r, fault)
+	case OpProbe:
+		m.followProbe(d, r, fault)
 	case OpInstall:
 		m.followInstall(d, r, fault)
 	case OpReboot:
@@ -194,6 +198,8 @@ func (m *Machine) followVerify(d int32, r *TaskReport, fault patch.Fault) {
 		}
 	case r.Phase == PhaseSucceeded && dev.flags&already != 0:
 		m.settle(d, AlreadyInstalled, patch.NoFault)
+	case r.Phase == PhaseSucceeded && m.probes != nil:
+		m.next(d, OpProbe)
 	case r.Phase == PhaseSucceeded:
 		m.settle(d, Succeeded, patch.NoFault)
 	case fault == patch.Permanent || fault == patch.Untrusted:
@@ -469,6 +475,8 @@ func (m *Machine) timedOut(d int32) {
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: true}, d)
+	case OpPrecheck:
+		m.followPrecheck(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpBackup:
 		if m.stage == StageActive && dev.flags&undone == 0 {
 			m.next(d, OpVerify) // another one, and the installation, wait until this one has surely ended
@@ -479,6 +487,8 @@ func (m *Machine) timedOut(d int32) {
 			return
 		}
 		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
+	case OpProbe:
+		m.followProbe(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:
 		m.verifyGone(d)
 	case OpVerify:

@@ -11,6 +11,7 @@ import (
 	"github.com/patchflow/patchflow/internal/enum"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // An ID names a rollout within its tenant.
@@ -47,12 +48,14 @@ const (
 	OpRollback
 	OpDownload // bring the content to the device, ahead of its installation
 	OpBackup   // keep the device as it is, before its installation
+	OpPrecheck // look at the policy's probes before anything is installed
+	OpProbe    // look at them again once the installation was verified
 
-	lastOp = OpBackup
+	lastOp = OpProbe
 )
 
 func opNames() enum.Names {
-	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup"}
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe"}
 }
 
 // String returns the lower-case name, as used in JSON and in task IDs.
@@ -102,6 +105,8 @@ type Task struct {
 	// Backup is what the device can be taken back to: the one that this rollout has a proof of. With [OpRollback] it is what patches
 	// whose Reversal is [patch.ReversalSnapshot] are taken back by. Zero if there is none.
 	Backup Backup `json:"backup,omitzero"`
+	// Probes is set with [OpPrecheck] and [OpProbe]: what is looked at.
+	Probes []policy.Probe `json:"probes,omitempty"`
 }
 
 // A Content is a set of patches that is installed together, pinned to versions and hashes when the plan is made.
@@ -199,6 +204,7 @@ type Report struct {
 	RetryAfter time.Duration `json:"retryAfter,omitempty"` // with PhaseFailed: not to be tried again any sooner
 	Backup     Backup        `json:"backup,omitzero"`      // with PhaseSucceeded of an OpBackup: the proof of it
 	Idle       patch.Tri     `json:"idle,omitempty"`       // with the last one of an OpVerify: whether all of Task.Unended surely run no more
+	Probes     []ProbeResult `json:"probes,omitempty"`     // with PhaseSucceeded of an OpPrecheck or OpProbe: what was found; a probe that is missing is not known to be up
 }
 
 // Failure makes the report for a call that failed: [PhaseFailed], with the class that [patch.FaultOf] finds in err.

@@ -155,7 +155,7 @@ func (m *Machine) backupTimedOut(d int32) {
 	case m.plan.Policy.Backup.Need == policy.BackupBestEffort:
 		m.bins.backup(BackupWaived, patch.Transient, Backup{}, d)
 		m.bins.postpone(bin{op: OpInstall, spent: true}, d, m.now)
-	case !m.triesLeft(d, patch.Transient):
+	case !m.triesLeft(d, patch.Transient, m.backups[d].tries):
 		m.bins.backup(BackupLacking, patch.Transient, Backup{}, d)
 		m.settle(d, Failed, patch.Transient)
 	default:

@@ -53,10 +53,13 @@ func (m *Machine) granted(devices []int32) {
 			}
 			left--
 			startBy = h.to
-			if m.lacksBackup(d) {
+			switch {
+			case m.lacksPrecheck(d):
+				op = OpPrecheck
+			case m.lacksBackup(d):
 				op = OpBackup
 			}
-		case OpReboot, OpVerify:
+		case OpReboot, OpVerify, OpProbe:
 			if m.stage != StageActive || !m.mayGoOn(d, m.now) {
 				continue
 			}
@@ -407,5 +410,5 @@ func (m *Machine) mayGoOn(d int32, now int64) bool {
 // for the step whose time had come at t.
 func (m *Machine) wantsLost(t timer) bool {
 	dev := &m.dev[t.device]
-	return dev.state == waiting && (dev.op == OpVerify || dev.op == OpReboot) && dev.flags&(session|undone) == 0 && dev.due == t.at
+	return dev.state == waiting && (dev.op == OpVerify || dev.op == OpReboot || dev.op == OpProbe) && dev.flags&(session|undone) == 0 && dev.due == t.at
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -170,12 +171,32 @@ func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour, at time.Time) r
 		r = d.verify(t.Content, t.Absent)
 	case op == rollout.OpRollback:
 		r = d.rollback(t.Content)
+	case op == rollout.OpPrecheck, op == rollout.OpProbe:
+		for i := range t.Probes {
+			r.Probes = append(r.Probes, d.probe(&t.Probes[i], b))
+		}
 	case op == rollout.OpBackup:
 		r.Backup = d.keep(t, at)
 	}
 	r.BootID, r.Reboot = d.now.boot, d.now.pending
 	if b.Message != "" {
 		r.Message = b.Message
+	}
+	return r
+}
+
+// probe looks for one thing.
+func (d *device) probe(p *policy.Probe, b Behaviour) rollout.ProbeResult {
+	r := rollout.ProbeResult{Name: p.Name, Up: patch.Yes}
+	switch {
+	case slices.Contains(b.Down, p.Of):
+		r.Up, r.Message = patch.No, "told to be down"
+	case p.Check == policy.ProbeCustom && !slices.Contains(b.Up, p.Of):
+		r.Up, r.Message = patch.Unknown, "no such check"
+	case p.Check == policy.ProbeService && len(d.broken) > 0:
+		r.Up, r.Message = patch.No, fmt.Sprintf("%s is broken", d.broken[0])
+	case p.Check == policy.ProbeVersion:
+		return rollout.CheckVersion(*p, d.software(d.now))
 	}
 	return r
 }

@@ -103,3 +103,24 @@ func ExampleApprover() {
 	// <nil>
 	// approved by grace 0
 }
+
+// A probe finds a service up or down, or an application in a version; of a check that nobody has told it of, a fleet knows nothing.
+func ExampleFleet_Probe() {
+	fleet := &memory.Fleet{Behave: func(inventory.DeviceID, rollout.Task) memory.Behaviour {
+		return memory.Behaviour{Down: []string{"nginx"}}
+	}}
+	fleet.AddDevice(inventory.Device{Tenant: "acme", ID: "ada", Software: []inventory.Software{software("openssl", "3.0.14")}})
+	report, err := fleet.Probe(context.Background(), rollout.Task{ID: "acme:q1/pilot/ada/precheck/1", Rollout: rollout.Key{Tenant: "acme", ID: "q1"},
+		Tenant: "acme", Device: "ada", Op: rollout.OpPrecheck, Probes: []policy.Probe{{Name: "till", Of: "tilld"}, {Name: "web", Of: "nginx"},
+			{Name: "crypto", Check: policy.ProbeVersion, Of: "openssl", Version: "3.0.17"}, {Name: "queue", Check: policy.ProbeCustom, Of: "rabbitmq"}}})
+	fmt.Println(report.Phase, err)
+	for _, p := range report.Probes {
+		fmt.Printf("%s: %s (%s)\n", p.Name, p.Up, p.Message)
+	}
+	// Output:
+	// succeeded <nil>
+	// till: yes ()
+	// web: no (told to be down)
+	// crypto: no (openssl is 3.0.14, older than 3.0.17)
+	// queue: unknown (no such check)
+}

@@ -60,6 +60,9 @@ type Behaviour struct {
 	NeedsReboot bool // an installation leaves the device owing a restart, whatever the patches say
 	Lie         bool // the task changes nothing and is reported as a success
 	Breaks      bool // an installation is made, but what was installed does not work, which Verify finds
+
+	Down []string // services and custom checks that a probe finds down
+	Up   []string // custom checks that a probe finds up; of all others it knows nothing
 }
 
 // AddPatch publishes patches. One with the ID of another takes its place.

@@ -58,6 +58,16 @@ func (f *Fleet) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, e
 	return f.begin(ctx, rollout.OpBackup, t)
 }
 
+// Probe implements [rollout.Prober]. A service is up unless Behaviour.Down names it or content that the device has is broken; an
+// application has the version that its software says; of a custom check it knows what Behaviour.Up and Behaviour.Down say.
+func (f *Fleet) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	op := rollout.OpProbe
+	if t.Op == rollout.OpPrecheck {
+		op = t.Op
+	}
+	return f.begin(ctx, op, t)
+}
+
 // Verify implements [rollout.Verifier].
 func (f *Fleet) Verify(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, rollout.OpVerify, t)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -243,6 +244,53 @@ func backupPromises() []promise[*bench] {
 			b.begin(t, task)
 			b.settle(t, task)
 			require.Equal(t, first.Backup, b.status(t, task).Backup, "a task that was over has made another backup")
+		}},
+	}
+}
+
+func probePromises() []promise[*bench] {
+	unheard := policy.Probe{Name: "unheard", Check: policy.ProbeCustom, Of: "patchflow-conformance", With: []string{"a=b"}}
+	probe := func(t *testing.T, b *bench, op rollout.Op, probes ...policy.Probe) map[string]patch.Tri {
+		t.Helper()
+		task := b.task(op, b.Content)
+		task.Probes = probes
+		r := b.end(t, task)
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%s", r.Message)
+		up := make(map[string]patch.Tri)
+		for _, p := range r.Probes {
+			require.NotContains(t, up, p.Name, "one result for each probe")
+			up[p.Name] = p.Up
+		}
+		return up
+	}
+	return []promise[*bench]{
+		{"Probe", "what works is up", "with Report.Probes: a result for each, by its name.", func(t *testing.T, b *bench) {
+			need(t, len(b.Up) > 0, "Up")
+			for _, op := range []rollout.Op{rollout.OpPrecheck, rollout.OpProbe} {
+				up := probe(t, b, op, b.Up...)
+				for _, p := range b.Up {
+					require.Equal(t, patch.Yes, up[p.Name], "%s: %s", op, p)
+				}
+			}
+		}},
+		{"Probe", "what is not known is not up", "What it does not know, such as a custom check that it has never heard of, is [patch.Unknown], and never up.", func(t *testing.T, b *bench) {
+			for _, op := range []rollout.Op{rollout.OpPrecheck, rollout.OpProbe} {
+				require.NotEqual(t, patch.Yes, probe(t, b, op, unheard)[unheard.Name], "%s", op)
+			}
+		}},
+		{"Probe", "nothing is changed", "It changes nothing.", func(t *testing.T, b *bench) {
+			need(t, b.Look != nil, "Look")
+			before := b.look(t)
+			probe(t, b, rollout.OpPrecheck, append([]policy.Probe{unheard}, b.Up...)...)
+			after := b.look(t)
+			require.Equal(t, before.Software, after.Software)
+			require.Equal(t, before.BootID, after.BootID)
+		}},
+		{"Probe", "the end of the task is told by Status", "Progress is told by Status.", func(t *testing.T, b *bench) {
+			task := b.task(rollout.OpProbe, b.Content) // which names no probe: then there is nothing to find
+			b.begin(t, task)
+			b.settle(t, task)
+			require.True(t, b.status(t, task).Phase.Last())
 		}},
 	}
 }

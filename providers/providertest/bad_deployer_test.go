@@ -336,6 +336,35 @@ func badAbilities() []badProvider {
 		})
 	})
 
+	const up, unknown = "Probe/what works is up", "Probe/what is not known is not up"
+	results := func(edit func(p *rollout.ProbeResult)) func(*world) {
+		return status(rollout.OpPrecheck, func(_ rollout.Task, r *rollout.Report) {
+			r.Probes = slices.Clone(r.Probes)
+			for i := range r.Probes {
+				edit(&r.Probes[i])
+			}
+		})
+	}
+	add("prober looks at nothing", up, status(rollout.OpProbe, func(_ rollout.Task, r *rollout.Report) { r.Probes = nil }))
+	add("prober finds everything down", up, results(func(p *rollout.ProbeResult) { p.Up = patch.No }))
+	add("prober finds everything up", unknown, results(func(p *rollout.ProbeResult) { p.Up = patch.Yes }))
+	add("prober keeps its progress to itself", "Probe/the end of the task is told by Status",
+		status(rollout.OpProbe, func(t rollout.Task, r *rollout.Report) {
+			if len(t.Probes) == 0 {
+				*r = rollout.Report{}
+			}
+		}))
+	add("prober installs at once", "Probe/nothing is changed", func(w *world) {
+		w.probe = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			install := t
+			install.ID += "0"
+			if _, err := w.Fleet.Deploy(ctx, install); err != nil {
+				return rollout.Report{}, err
+			}
+			return w.Fleet.Probe(ctx, t)
+		}
+	})
+
 	cancel := func(refuses func(p rollout.Phase) bool) func(w *world) {
 		return func(w *world) {
 			w.cancel = func(ctx context.Context, t rollout.Task) error {

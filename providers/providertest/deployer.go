@@ -11,6 +11,7 @@ import (
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -53,6 +54,9 @@ type DeployerHarness struct {
 	// Cut makes the device unreachable, until mend is called.
 	Cut func(t *testing.T, d rollout.Deployer) (mend func())
 
+	// Up are probes of what works on the device. Without them the suite only asks for what nobody knows.
+	Up []policy.Probe
+
 	// Hold keeps tasks that are given to the device from now on from beginning, until the work is settled.
 	Hold func(t *testing.T, d rollout.Deployer)
 }
@@ -80,6 +84,7 @@ func Deployer(t *testing.T, h DeployerHarness) {
 		b.rebooter, b.reboots = rollout.Ability[rollout.Rebooter](b.d, probe)
 		b.downloader, b.downloads = rollout.Ability[rollout.Downloader](b.d, probe)
 		b.snapshotter, b.snapshots = rollout.Ability[rollout.Snapshotter](b.d, probe)
+		b.prober, b.probes = rollout.Ability[rollout.Prober](b.d, probe)
 		b.canceller, b.cancels = rollout.Ability[rollout.Canceller](b.d, probe)
 		return b
 	}
@@ -96,6 +101,8 @@ func Deployer(t *testing.T, h DeployerHarness) {
 			return b.downloads
 		case "Snapshot":
 			return b.snapshots
+		case "Probe":
+			return b.probes
 		case "Cancel":
 			return b.cancels
 		}
@@ -114,9 +121,10 @@ type bench struct {
 	rebooter                              rollout.Rebooter
 	downloader                            rollout.Downloader
 	snapshotter                           rollout.Snapshotter
+	prober                                rollout.Prober
 	canceller                             rollout.Canceller
 	verifies, rollsBack, reboots, cancels bool
-	downloads, snapshots                  bool
+	downloads, snapshots, probes          bool
 }
 
 func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
@@ -146,6 +154,8 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 		r, err = b.downloader.Download(t.Context(), task)
 	case rollout.OpBackup:
 		r, err = b.snapshotter.Snapshot(t.Context(), task)
+	case rollout.OpPrecheck, rollout.OpProbe:
+		r, err = b.prober.Probe(t.Context(), task)
 	}
 	require.NoError(t, err, "%s", task.Op)
 	return r
@@ -253,7 +263,7 @@ func (b *bench) pinned(t *testing.T, c rollout.Content) {
 
 func deployerPromises() []promise[*bench] {
 	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), downloadPromises(),
-		backupPromises(), cancelPromises())
+		backupPromises(), probePromises(), cancelPromises())
 }
 
 func deployPromises() []promise[*bench] {

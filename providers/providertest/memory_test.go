@@ -295,8 +295,8 @@ type call func(ctx context.Context, t rollout.Task) (rollout.Report, error)
 // A world is a fleet with one device, and what a test can do to it. A bad deployer replaces some of the calls.
 type world struct {
 	*memory.Fleet
-	deploy, status, verify, rollback, reboot, download, snapshot call
-	cancel                                                       func(ctx context.Context, t rollout.Task) error
+	deploy, status, verify, rollback, reboot, download, snapshot, probe call
+	cancel                                                              func(ctx context.Context, t rollout.Task) error
 
 	mu        sync.Mutex
 	now       time.Time
@@ -328,6 +328,11 @@ func (w *world) Download(ctx context.Context, t rollout.Task) (rollout.Report, e
 func (w *world) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return w.snapshot(ctx, t)
 }
+
+// Probe implements [rollout.Prober].
+func (w *world) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.probe(ctx, t)
+}
 func (w *world) Cancel(ctx context.Context, t rollout.Task) error { return w.cancel(ctx, t) }
 
 func (w *world) set(f func(b *memory.Behaviour)) {
@@ -356,6 +361,7 @@ func newWorld() *world {
 	}
 	w.deploy, w.status, w.cancel = w.Fleet.Deploy, w.Fleet.Status, w.Fleet.Cancel
 	w.verify, w.rollback, w.reboot, w.download, w.snapshot = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download, w.Fleet.Snapshot
+	w.probe = w.Fleet.Probe
 	w.AddDevice(deviceList()...)
 	return w
 }
@@ -382,6 +388,7 @@ func deployerHarness(bad func(*world)) DeployerHarness {
 			last.now = last.now.Add(2 * time.Hour)
 		},
 		Now: func() time.Time { return last.clock() },
+		Up:  []policy.Probe{{Name: "till", Of: "tilld"}},
 		Look: func(t *testing.T, _ rollout.Deployer) inventory.Scan {
 			d, found := last.Device("acme", "ada")
 			require.True(t, found)

@@ -35,33 +35,40 @@ type Auditor struct {
 }
 
 type audited struct {
-	running  bool
-	saving   bool     // the last thing that changes it was a backup
-	ran      bool     // its task has said that it runs
-	unended  []uint32 // tasks that have ended for the rollout, and maybe not on the device
-	op       rollout.Op
-	seq      uint32
-	outcome  rollout.Outcome
-	undone   bool
-	taken    bool // rolled back once
-	attempts int
-	reboots  int
-	begun    time.Time // when its last session of an installation was
-	saved    bool      // by a backup for the installation that is next
-	offline  time.Time // since when it is unreachable
-	away     time.Time // since when it was, before it was seen again
-	excused  bool      // from waiting for a window
-	worse    bool      // than before, by a metric
-	backup   time.Time // the instant that the proved one holds
-	waived   bool      // it needs none
-	issued   time.Time // the last task
-	unsure   bool      // an attempt may have changed it
-	touched  bool      // an installation was begun
-	restart  time.Time // not before, as was announced; zero if nothing was
-	deadline time.Time // for putting it off
-	deferred int
-	left     rollout.Leaving
-	anew     time.Time // when it was made anew, the last time
+	running   bool
+	saving    bool     // the last thing that changes it was a backup
+	ran       bool     // its task has said that it runs
+	unended   []uint32 // tasks that have ended for the rollout, and maybe not on the device
+	op        rollout.Op
+	seq       uint32
+	outcome   rollout.Outcome
+	undone    bool
+	taken     bool // rolled back once
+	attempts  int
+	reboots   int
+	begun     time.Time // when its last session of an installation was
+	saved     bool      // by a backup for the installation that is next
+	offline   time.Time // since when it is unreachable
+	away      time.Time // since when it was, before it was seen again
+	excused   bool      // from waiting for a window
+	worse     bool      // than before, by a metric
+	backup    time.Time // the instant that the proved one holds
+	waived    bool      // it needs none
+	issued    time.Time // the last task
+	unsure    bool      // an attempt may have changed it
+	touched   bool      // an installation was begun
+	restart   time.Time // not before, as was announced; zero if nothing was
+	deadline  time.Time // for putting it off
+	deferred  int
+	left      rollout.Leaving
+	anew      time.Time // when it was made anew, the last time
+	installed bool      // an installation was begun, since it was made anew if it was
+	checked   bool      // looked at before the installation that is next
+	leftOut   bool      // it was not well before
+	forgiven  uint32    // probes that were down before
+	found     uint32    // probes that the last look did not find up
+	since     time.Time // when it was first looked at after its verification
+	fit       bool      // the policy's probes, if any, let it succeed
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -194,6 +201,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			}
 			d.answered(r)
 			d.running = !r.Phase.Last()
+			d.found = a.found(r)
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
 				d.offline = time.Time{}
 			}
@@ -220,13 +228,16 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			return nil
 		})
 	case rollout.Postponed:
-		if (e.Op == rollout.OpInstall || e.Op == rollout.OpBackup) && e.Fault == patch.Unreachable {
+		if (e.Op == rollout.OpInstall || e.Op == rollout.OpBackup || e.Op == rollout.OpPrecheck) && e.Fault == patch.Unreachable {
 			for _, d := range e.Devices {
 				a.rates.giveBack(a.plan, d, a.devices[d].begun)
 			}
 		}
 		return a.each(e.Devices, func(d *audited) error {
-			d.saved = false
+			d.saved, d.checked = false, false
+			if e.Op == rollout.OpProbe && e.Fault == patch.Unreachable {
+				d.since = time.Time{}
+			}
 			if e.Op == rollout.OpInstall && !e.Spent && d.op == rollout.OpInstall {
 				d.attempts--
 			}
@@ -247,6 +258,12 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.away, d.offline = d.offline, time.Time{}
 			return nil
 		})
+	case rollout.Probed:
+		for n, i := range e.Devices {
+			if err := a.probed(at, &a.devices[i], &e, e.Down[n]); err != nil {
+				return fmt.Errorf("device %s: %w", a.plan.Devices[i], err)
+			}
+		}
 	case rollout.BackedUp:
 		for n, i := range e.Devices {
 			if err := a.backedUp(at, &a.devices[i], &e, e.Backups[n]); err != nil {
@@ -274,6 +291,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return errors.New("rolled back, which nobody wanted")
 			}
 			a.undo.settled(d.undone, e.Outcome)
+			if e.Outcome == rollout.Succeeded && len(a.plan.Policy.Health.Probes.List) > 0 && !d.fit {
+				return errors.New("succeeded, and its probes were not found up")
+			}
 			d.outcome, d.undone = e.Outcome, false
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
@@ -391,8 +411,17 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if len(d.unended) > 0 && (e.Op == rollout.OpRollback || e.Op == rollout.OpBackup) {
 		return fmt.Errorf("task %d may still be running there", d.unended[0])
 	}
+	if e.Op == rollout.OpProbe && (d.op != rollout.OpProbe || d.since.IsZero()) {
+		d.since = at
+	}
+	d.found = a.found(&rollout.TaskReport{}) // until it has been looked at
+	if e.Op == rollout.OpInstall || e.Op == rollout.OpProbe {
+		d.fit = false
+	}
+	first := !d.installed
+	d.installed = d.installed || e.Op == rollout.OpInstall
 	d.running, d.op, d.issued, d.ran = true, e.Op, at, false
-	d.saving = e.Op == rollout.OpBackup || d.saving && e.Op == rollout.OpVerify
+	d.saving = e.Op == rollout.OpBackup || d.saving && (e.Op == rollout.OpVerify || e.Op == rollout.OpPrecheck)
 	d.seq++
 	a.tasks++
 	d.touched = d.touched || e.Op == rollout.OpInstall
@@ -428,6 +457,12 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("rolled back, which nobody wanted")
 		}
 		return a.undo.begins(a, at, int(i))
+	case rollout.OpPrecheck:
+		if s := a.work(int(i)); !first || d.saved || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive || !a.opened[r] {
+			return errors.New("looked at before its installation, and it is not its time")
+		}
+		d.begun, d.saved, d.checked = at, true, false
+		return a.rates.begin(a.plan, i, at)
 	case rollout.OpBackup:
 		if s := a.work(int(i)); a.plan.Policy.Backup.Need == policy.BackupNone || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive {
 			return errors.New("backed up, and it is not its time")
@@ -451,6 +486,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		switch {
 		case a.withdrawn(int(i)):
 			return errors.New("installs what is withdrawn")
+		case first && len(a.plan.Policy.Health.Probes.List) > 0 && (!d.checked || d.leftOut):
+			return errors.New("installed before it was looked at, or though it was not well")
 		case a.plan.Policy.Backup.Need != policy.BackupNone && d.backup.IsZero() && !d.waived:
 			return errors.New("installed without a backup")
 		case a.plan.Policy.Backup.Need != policy.BackupNone && !d.waived && !d.unsure &&

@@ -83,7 +83,7 @@ func (a *Auditor) recount(r int, c rollout.Counts) error {
 		}
 	}
 	metrics := a.plan.Policy.Health.Metrics
-	if len(metrics) == 0 {
+	if len(metrics) == 0 && len(a.plan.Policy.Health.Probes.List) == 0 {
 		return nil
 	}
 	worse, unknown := 0, 0

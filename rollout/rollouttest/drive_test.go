@@ -187,6 +187,12 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Policy.Rollback.MaxFailures = pick(&slow, 0, 0, 1)
 		in.Policy.Rollback.InWindows = slow.chance(40)
 	}
+	probes := dice(*d + 80)
+	if probes.chance(20) {
+		in.Policy.Health.Probes = policy.Probes{List: []policy.Probe{{Name: "till", Of: "tilld"}, {Name: "web", Of: "nginx"}},
+			Before: pick(&probes, policy.ProbeForgives, policy.ProbeLeavesOut), Failed: pick(&probes, policy.ProbeFails, policy.ProbeUnwell),
+			Within: pick(&probes, 0, hours(1)), Every: pick(&probes, 0, policy.Duration(5*time.Minute))}
+	}
 	for i := range devices {
 		target := rollout.Target{Device: inventory.DeviceID(fmt.Sprintf("d%d", i)), Ring: rollout.ByShare,
 			Content: uint32(d.upTo(len(in.Contents))), Zone: uint16(d.upTo(3))}

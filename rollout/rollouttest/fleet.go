@@ -134,7 +134,8 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
 	}
 	took := f.cfg.MinLatency
-	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 {
+	looks := t.Op == rollout.OpPrecheck || t.Op == rollout.OpProbe
+	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 && !looks { // which is quick
 		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
 	}
 	changes := t.Op == rollout.OpInstall || t.Op == rollout.OpRollback || t.Op == rollout.OpBackup
@@ -205,6 +206,15 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 	case rollout.OpRollback:
 		for _, id := range ids {
 			delete(dev.has, id)
+		}
+	case rollout.OpPrecheck, rollout.OpProbe:
+		for _, p := range t.Probes {
+			up := patch.TriOf(!f.draw(f.cfg.Broken, t.Device, p.Name, "sick") &&
+				!(t.Op == rollout.OpProbe && f.draw(f.cfg.Broken, t.Device, p.Name, "hurt")))
+			if !calm && f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, p.Name, "unknown") {
+				up = patch.Unknown
+			}
+			ok.Probes = append(ok.Probes, rollout.ProbeResult{Name: p.Name, Up: up})
 		}
 	case rollout.OpBackup:
 		switch {

@@ -112,7 +112,8 @@ func (st *story) play(c *script.Command) error {
 		// running ada ref=17, queued ada, stopped ada: the task has come that far
 		// missing ada: what is verified is not there
 		// fail ada transient "404 not found" after=2h: the task fails
-		// also: reboot=yes (a restart is owed), boot=b2 (this boot), seq=1 (about an earlier task), idle=yes (no earlier task runs any more), backup=b7 made=3h (this backup, of so long ago, or of the future)
+		// also: reboot=yes (a restart is owed), boot=b2 (this boot), seq=1 (about an earlier task), idle=yes (no earlier task runs any more), backup=b7 made=3h (this backup, of so long ago, or of the future),
+		// down=till,web unknown=db (probes that are not found up; all others are)
 		return st.report(c)
 	case "done": // done ada bob: all that follows succeeds too, until they are at nothing; without names: for all
 		return st.done(c)

@@ -2,10 +2,12 @@ package rollouttest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/patchflow/patchflow/internal/script"
+	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -163,4 +165,41 @@ func (st *story) deferral(c *script.Command) error {
 		s.Until = st.now.Add(d)
 	}
 	return st.step(r, s)
+}
+
+// probes reads a probe, or how they are used.
+func (s *scene) probes(key, value string) error {
+	p := &s.policy.Health.Probes
+	switch key {
+	case "probes-before":
+		return text(&p.Before, value)
+	case "probes-failed":
+		return text(&p.Failed, value)
+	case "probes-within":
+		return text(&p.Within, value)
+	case "probes-every":
+		return text(&p.Every, value)
+	}
+	p.List = append(p.List, policy.Probe{Name: value, Of: value})
+	return nil
+}
+
+// found makes results of probes, given by their names.
+func found(names string, up patch.Tri) []rollout.ProbeResult {
+	var all []rollout.ProbeResult
+	for name := range strings.SplitSeq(names, ",") {
+		all = append(all, rollout.ProbeResult{Name: name, Up: up})
+	}
+	return all
+}
+
+// others adds to results those of the other probes, which are up.
+func others(probes []policy.Probe, results []rollout.ProbeResult) []rollout.ProbeResult {
+	all := slices.Clone(results)
+	for _, p := range probes {
+		if !slices.ContainsFunc(results, func(r rollout.ProbeResult) bool { return r.Name == p.Name }) {
+			all = append(all, rollout.ProbeResult{Name: p.Name, Up: patch.Yes})
+		}
+	}
+	return all
 }

@@ -61,6 +61,10 @@ func (st *story) report(c *script.Command) error {
 			r.BootID = value
 		case "idle":
 			return r.Idle.UnmarshalText([]byte(value))
+		case "down":
+			r.Probes = append(r.Probes, found(value, patch.No)...)
+		case "unknown":
+			r.Probes = append(r.Probes, found(value, patch.Unknown)...)
 		case "reboot":
 			return r.Reboot.UnmarshalText([]byte(value))
 		case "after":
@@ -114,6 +118,9 @@ func (st *story) reports(c *script.Command, names []string, r rollout.Report, se
 			h = task.Handle
 			if task.Op == rollout.OpBackup && r.Phase == rollout.PhaseSucceeded && r.Backup.ID == "" {
 				r.Backup = rollout.Backup{ID: "b-" + name, At: st.now}
+			}
+			if r.Phase == rollout.PhaseSucceeded {
+				r.Probes = others(task.Probes, r.Probes)
 			}
 		} else if seq < 0 {
 			return fmt.Errorf("%s is at nothing: say with seq= which task is meant", name)

@@ -300,6 +300,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 	undoes.Rollback.On = policy.FailRollsBackRing
 	ahead := all()
 	ahead.Rings[0].Download.Windows = []policy.Window{{Start: 60, End: 120, Zone: "UTC"}}
+	probed := all()
+	probed.Health.Probes.List = []policy.Probe{{Name: "till", Of: "tilld"}}
 	kept, tried := all(), all()
 	kept.Backup.Need, tried.Backup.Need = policy.BackupRequired, policy.BackupBestEffort
 	for _, row := range []struct {
@@ -321,6 +323,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 		{"nobody downloads ahead", f, verifies{f, f}, ahead, "Downloader"},
 		{"it downloads ahead", f, f, ahead, ""},
 		{"nobody backs up", f, verifies{f, f}, kept, "Snapshotter"},
+		{"nobody probes", f, verifies{f, f}, probed, "Prober"},
+		{"it probes", f, f, probed, ""},
 		{"nobody backs up, and nobody must", f, verifies{f, f}, tried, ""},
 		{"it backs up", f, f, kept, ""},
 		{"there is none", noScans{f}, nil, all(), "Verifier"},

@@ -135,6 +135,11 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 			return a.Snapshot(ctx, t)
 		}
 		return lacks("cannot back it up")
+	case rollout.OpPrecheck, rollout.OpProbe:
+		if a, ok := rollout.Ability[rollout.Prober](r.cfg.Deployer, t); ok {
+			return a.Probe(ctx, t)
+		}
+		return lacks("cannot probe it")
 	case rollout.OpReboot:
 		if a, ok := rollout.Ability[rollout.Rebooter](r.cfg.Deployer, t); ok {
 			return a.Reboot(ctx, t)
@@ -232,6 +237,12 @@ func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Cont
 	probe.Op = rollout.OpBackup
 	if _, ok := rollout.Ability[rollout.Snapshotter](r.cfg.Deployer, probe); !ok && p.Policy.Backup.Need == policy.BackupRequired {
 		return lacks("Snapshotter")
+	}
+	for _, op := range []rollout.Op{rollout.OpPrecheck, rollout.OpProbe} {
+		probe.Op = op
+		if _, ok := rollout.Ability[rollout.Prober](r.cfg.Deployer, probe); !ok && len(p.Policy.Health.Probes.List) > 0 {
+			return lacks("Prober")
+		}
 	}
 	probe.Op = rollout.OpRollback
 	if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {

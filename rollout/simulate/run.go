@@ -260,6 +260,15 @@ func (w *world) step(s rollout.Signal, granted []int32) error {
 	return nil
 }
 
+// up says that every probe of the policy finds what it looks for: nothing is known of how that goes.
+func (w *world) up() []rollout.ProbeResult {
+	var all []rollout.ProbeResult
+	for _, p := range w.m.Plan().Policy.Health.Probes.List {
+		all = append(all, rollout.ProbeResult{Name: p.Name, Up: patch.Yes})
+	}
+	return all
+}
+
 // begin lets a device begin the task that it is given.
 func (w *world) begin(d int32) {
 	seq, running := w.m.Current(d)
@@ -270,6 +279,9 @@ func (w *world) begin(d int32) {
 	a := w.oracle.begin(t, w.now)
 	if a.lost {
 		return
+	}
+	if (t.op == rollout.OpPrecheck || t.op == rollout.OpProbe) && a.report.Phase == rollout.PhaseSucceeded {
+		a.report.Probes = w.up()
 	}
 	if t.op == rollout.OpBackup && a.report.Phase == rollout.PhaseSucceeded {
 		a.report.Backup = rollout.Backup{ID: "simulated", At: time.Unix(0, w.now).UTC()}
