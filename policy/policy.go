@@ -184,8 +184,8 @@ type Rollback struct {
 	MaxFailed   Share `json:"maxFailed,omitempty" yaml:"maxFailed,omitempty"`
 	MaxFailures int   `json:"maxFailures,omitempty" yaml:"maxFailures,omitempty"`
 
-	// InWindows lets rollbacks begin in the windows of their rings only. An emergency is not kept: a rollout that was stopped, or a
-	// person's command that says so.
+	// InWindows lets rollbacks begin in the windows of their rings only, and the restarts that they take effect by in those for restarts.
+	// An emergency is not kept: a rollout that was stopped, or a person's command that says so.
 	InWindows bool `json:"inWindows,omitempty" yaml:"inWindows,omitempty"`
 
 	// Wait is how long a device that is to be rolled back waits for the known end of a task there that had no answer in time, or was lost,

@@ -100,7 +100,7 @@ type Overdue struct{ Devices []int32 }
 // Issued says that a task was begun for each of these devices. The count of every device's tasks goes up by one.
 type Issued struct {
 	Op       Op
-	Absent   bool // with OpVerify: the content is to be found gone
+	Absent   bool // with OpVerify: the content is to be found gone; with OpReboot: a rollback takes effect by it
 	Devices  []int32
 	StartBy  time.Time
 	FinishBy time.Time

@@ -54,7 +54,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.offline != 0 {
 		x.Reasons = append(x.Reasons, message("wait-offline", "since", clock(instant(dev.offline))))
 	}
-	if dev.op == OpReboot && dev.flags&session == 0 && dev.offline == 0 {
+	if dev.op == OpReboot && (dev.flags&session == 0 || dev.flags&absent != 0 && dev.fault == patch.NoFault) && dev.offline == 0 {
 		x.delayed(m, int32(i), at)
 		if h := &m.groupOf(int32(i)).restarts; !h.open(at) {
 			x.Reasons = append(x.Reasons, message("wait-restart", "at", clock(instant(h.from))))

@@ -380,7 +380,7 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{gate("gate-open", e)}
 	case Issued:
 		code := "issued"
-		if e.Absent {
+		if e.Absent && e.Op == OpVerify {
 			code = "issued-absent"
 		}
 		return []Message{message(code, "op", e.Op.String(), "devices", p.names(e.Devices))}
@@ -401,7 +401,7 @@ func (p *Plan) Describe(e Event) []Message {
 		if e.Fault != 0 {
 			fault = e.Fault.String()
 		}
-		if e.Op == OpReboot && e.Frees {
+		if e.Op == OpReboot && (e.Frees || e.Absent && e.Fault == 0) {
 			return []Message{message("restart-waits", "devices", p.names(e.Devices), "until", clock(first))}
 		}
 		return []Message{message("postponed", "op", e.Op.String(), "devices", p.names(e.Devices), "until", clock(first), "fault", fault)}

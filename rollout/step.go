@@ -124,6 +124,8 @@ func (m *Machine) follow(r *TaskReport) {
 		m.followInstall(d, r, fault)
 	case OpReboot:
 		switch {
+		case dev.flags&absent != 0:
+			m.followRestartUndone(d, r, fault)
 		case r.Phase == PhaseSucceeded, dev.flags&undone != 0, fault == patch.Unreachable:
 			m.next(d, OpVerify) // a connection that is lost meanwhile is no failure: what is true is asked next
 		case dev.reboots >= rebootLimit || fault == patch.Permanent || m.stage == StageEnding:
@@ -135,6 +137,8 @@ func (m *Machine) follow(r *TaskReport) {
 		m.followVerify(d, r, fault)
 	case OpRollback:
 		switch {
+		case r.Phase == PhaseSucceeded && r.Reboot == patch.Yes:
+			m.restartUndone(d)
 		case r.Phase == PhaseSucceeded, fault.Done():
 			m.verifyGone(d)
 		case fault == patch.Permanent || fault == patch.Untrusted:
@@ -447,6 +451,11 @@ func (m *Machine) resume(d int32) {
 	if dev.flags&picked != 0 {
 		return
 	}
+	if dev.op == OpReboot && dev.flags&absent != 0 {
+		dev.flags |= picked
+		m.restartUndone(d)
+		return
+	}
 	if dev.op == OpReboot && (m.stage == StagePaused || m.stage == StageHalted || m.stage == StageUndoing) {
 		if dev.flags&queued == 0 {
 			dev.flags |= queued
@@ -491,6 +500,12 @@ func (m *Machine) timedOut(d int32) {
 		m.followProbe(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:
 		m.verifyGone(d)
+	case OpReboot:
+		if dev.flags&absent != 0 {
+			m.verifyGone(d)
+			return
+		}
+		m.next(d, OpVerify)
 	case OpVerify:
 		if dev.flags&absent == 0 && m.awaits(d) && (dev.flags&undone != 0 || m.savingUnended(d)) {
 			m.awaitEnd(d, patch.NoFault)

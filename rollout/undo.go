@@ -3,6 +3,9 @@ package rollout
 import (
 	"math"
 	"strconv"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 )
 
 func (m *Machine) applyUndo(e UndoBegan) {
@@ -122,6 +125,31 @@ func (m *Machine) undoLater(d int32) bool {
 	}
 	m.bins.postpone(bin{op: OpRollback, spent: true, frees: true}, d, until)
 	return true
+}
+
+// restartUndone restarts d, whose rollback takes effect by that only. It begins when the rollback itself might, and nobody can put it
+// off: with rollback.inWindows when restarts may, and at once without. What may not be restarted is looked at as it is.
+func (m *Machine) restartUndone(d int32) {
+	h := &m.groupOf(d).restarts
+	free := !m.plan.Policy.Rollback.InWindows || m.undid.now || m.why == byStop || h.open(m.now)
+	switch {
+	case m.reboot.Mode == policy.RebootNever, m.stage == StageEnding, m.dev[d].reboots >= rebootLimit, !free && h.from == math.MaxInt64:
+		m.verifyGone(d)
+	case free:
+		m.bins.add(bin{what: toIssue, op: OpReboot, absent: true}, d)
+	default:
+		m.bins.postpone(bin{op: OpReboot, absent: true, spent: true}, d, h.from)
+	}
+}
+
+// followRestartUndone decides what comes after the restart that a rollback needed.
+func (m *Machine) followRestartUndone(d int32, r *TaskReport, fault patch.Fault) {
+	dev := &m.dev[d]
+	if r.Phase == PhaseSucceeded || fault == patch.Unreachable || fault == patch.Permanent || dev.reboots >= rebootLimit || m.stage == StageEnding {
+		m.verifyGone(d) // a connection that is lost meanwhile is no failure
+		return
+	}
+	m.postpone(d, fault, true, m.backoff(d, int(dev.tries), r.RetryAfter))
 }
 
 // nextUndo tells when the windows open in which rollbacks may begin that wait for them.

@@ -38,6 +38,7 @@ type audited struct {
 	running   bool
 	saving    bool     // the last thing that changes it was a backup
 	ran       bool     // its task has said that it runs
+	lingers   bool     // its last rollback takes effect by a restart only
 	unended   []uint32 // tasks that have ended for the rollout, and maybe not on the device
 	op        rollout.Op
 	seq       uint32
@@ -405,7 +406,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if d.left != rollout.LeavingUnknown {
 		return fmt.Errorf("begun, and it is %s", d.left)
 	}
-	if e.Op == rollout.OpReboot && a.stage != rollout.StageActive {
+	if e.Op == rollout.OpReboot && !e.Absent && a.stage != rollout.StageActive {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)
 	}
 	if len(d.unended) > 0 && (e.Op == rollout.OpRollback || e.Op == rollout.OpBackup) {
@@ -430,6 +431,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	case rollout.OpReboot:
 		d.reboots++
 		switch {
+		case e.Absent:
+			return a.undo.restarts(a, at, int(i))
 		case !a.restarts(int(i)).Open(at):
 			return errors.New("restarted outside its window")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):

@@ -6,11 +6,15 @@ import (
 	"time"
 
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
 // answered notes what a report says of tasks that may be running on a device.
 func (d *audited) answered(r *rollout.TaskReport) {
+	if r.Phase.Last() && d.op == rollout.OpRollback {
+		d.lingers = r.Phase == rollout.PhaseSucceeded && r.Reboot == patch.Yes
+	}
 	switch {
 	case !r.Phase.Last():
 		d.ran = d.ran || r.Phase == rollout.PhaseRunning
@@ -76,6 +80,21 @@ func (u *undoBooks) staged(e *rollout.Staged) {
 		*u = undoBooks{open: u.open, devices: u.open, now: u.now, stopped: u.stopped}
 	}
 	u.stopped = e.Code == "stop" || u.stopped && e.Stage != rollout.StageActive && !e.Stage.Final()
+}
+
+// restarts checks that a device may be restarted so that its rollback takes effect.
+func (u *undoBooks) restarts(a *Auditor, at time.Time, i int) error {
+	switch d := &a.devices[i]; {
+	case !d.undone || !d.lingers:
+		return errors.New("restarted for a rollback that needs none")
+	case a.plan.Policy.Reboot.Mode == policy.RebootNever:
+		return errors.New("restarted for its rollback, and the policy wants no restarts")
+	case d.reboots > 3:
+		return errors.New("restarted again and again for its rollback")
+	case a.plan.Policy.Rollback.InWindows && !u.now && !u.stopped && !a.restarts(i).Open(at):
+		return errors.New("restarted for its rollback outside its window")
+	}
+	return nil
 }
 
 // begins checks that a rollback may begin.

@@ -221,6 +221,9 @@ func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttes
 	if slow := dice(seed + 0x510e); slow.chance(30) {
 		cfg.Slow = pick[policy.Share](&slow, 300, 2000)
 	}
+	if back := dice(seed + 0xbac4); back.chance(40) {
+		cfg.Lingers = pick[policy.Share](&back, 1000, 6000)
+	}
 	if offline {
 		cfg.Offline = pick[policy.Share](d, 0, 2000, 7000)
 		cfg.OfflineFor = time.Duration(1+d.upTo(40)) * time.Hour

@@ -24,6 +24,7 @@ type FleetConfig struct {
 	Busy      policy.Share // of the installations: find the device busy
 	Lie       policy.Share // of the installations: are told to have succeeded, and did nothing
 	Restart   policy.Share // of the installations: want a restart
+	Lingers   policy.Share // of the rollbacks: take effect by a restart only
 	Lost      policy.Share // of the tasks: are done, and nobody hears of it
 
 	// Slow is the share of the installations, rollbacks and backups that take up to half a day more, and whose device goes on with them
@@ -56,6 +57,7 @@ type fleetDevice struct {
 	last    rollout.TaskID
 	rollout rollout.Key // of last
 	runs    int         // installations that changed something
+	leaves  []patch.ID  // that a restart takes away
 }
 
 // An Answer is what becomes of a task.
@@ -204,6 +206,10 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 		}
 		ok.Reboot = patch.TriOf(f.draw(f.cfg.Restart, t.Device, "restart"))
 	case rollout.OpRollback:
+		if slices.ContainsFunc(ids, func(id patch.ID) bool { return dev.has[id] }) && f.draw(f.cfg.Lingers, t.Device, t.Handle.Seq, "lingers") {
+			dev.leaves, ok.Reboot = ids, patch.Yes
+			break
+		}
 		for _, id := range ids {
 			delete(dev.has, id)
 		}
@@ -226,6 +232,10 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 		ok.Backup = rollout.Backup{ID: "backup of " + string(t.Device), At: t.Issued}
 	case rollout.OpReboot:
 		dev.boot++
+		for _, id := range dev.leaves {
+			delete(dev.has, id)
+		}
+		dev.leaves = nil
 	case rollout.OpVerify:
 		present := func(id patch.ID) bool { return dev.has[id] }
 		if t.Absent && slices.ContainsFunc(ids, present) || !t.Absent && slices.ContainsFunc(ids, missing) {
