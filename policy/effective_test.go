@@ -381,3 +381,19 @@ func TestPropertiesOfRandomLayers(t *testing.T) {
 		require.Zero(t, blocks)
 	}
 }
+
+// Windows for restarts may stand in one layer, and whether there are restarts in another; so may the age of a backup, and the need of one.
+func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
+	d := &inventory.Device{Tenant: "acme", ID: "a"}
+	vendor := Layer{Name: "v", Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}, Backup: Backup{Need: BackupRequired}}}
+	acme := Layer{Name: "a", Tenant: "acme", Policy: Policy{
+		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
+	require.NoError(t, acme.Validate())
+	e, err := Resolve([]Layer{vendor, acme}, d)
+	require.NoError(t, err)
+	require.Equal(t, acme.Policy.Reboot.Windows, e.Policy.Reboot.Windows)
+	require.Equal(t, acme.Policy.Backup.MaxAge, e.Policy.Backup.MaxAge)
+	_, err = Resolve([]Layer{{Name: "v"}, acme}, d)
+	require.EqualError(t, err, "policy: layers v, a together: policy: reboot.windows: there are windows, but reboot.mode is never\n"+
+		"policy: backup.maxAge: there is an age, but backup.need is none")
+}

@@ -154,7 +154,9 @@ func (l *Layer) faults() []*FieldError {
 	for _, f := range l.Policy.faults() {
 		if f.Path == "name" && l.Policy.Name == "" ||
 			f.Path == "retry.backoff" && l.Policy.Retry.Backoff >= 0 ||
-			f.Path == "fit.reboot" && l.Policy.Fit.Reboot >= 0 {
+			f.Path == "fit.reboot" && l.Policy.Fit.Reboot >= 0 ||
+			f.Path == "reboot.windows" && l.Policy.Reboot.Mode == RebootNever ||
+			f.Path == "backup.maxAge" && l.Policy.Backup.Need == BackupNone && l.Policy.Backup.MaxAge >= 0 {
 			continue // what makes them right may stand in another layer
 		}
 		f.Path = strings.TrimSuffix("policy."+f.Path, ".")
