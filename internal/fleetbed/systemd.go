@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -61,7 +60,9 @@ func killNspawn(nspawn *os.Process, ended <-chan struct{}) {
 		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", nspawn.Pid, nspawn.Pid))
 		for _, text := range strings.Fields(string(children)) {
 			if pid, err := strconv.Atoi(text); err == nil {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
+				if first, err := os.FindProcess(pid); err == nil {
+					_ = first.Kill()
+				}
 			}
 		}
 		select {
