@@ -454,8 +454,11 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		if op == rollout.OpUnknown {
 			op = t.Op
 		}
-		if op == rollout.OpDownload {
+		switch op {
+		case rollout.OpDownload:
 			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil
+		case rollout.OpPrecheck, rollout.OpProbe:
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, nil
 		}
 		left := 0
 		if op == rollout.OpRollback {

@@ -27,6 +27,9 @@ if [ -e /etc/breaks ]; then rm -f /etc/systemd/system/bed.service /etc/systemd/s
 	o.Policy.Rings = []policy.Ring{{Name: "all", Rest: true, Gate: policy.Gate{Denominator: policy.Reached}}}
 	o.Policy.Retry.Grace = policy.Duration(3 * time.Second)
 	o.Policy.Reboot.Timeout = policy.Duration(12 * time.Second)
+	// Its ssh server is up before and after. That there was no printer before does not count against the patch.
+	o.Policy.Health.Probes.List = []policy.Probe{{Name: "ssh", Of: "bed"}, {Name: "printer", Of: "cups"},
+		{Name: "systemd", Check: policy.ProbeVersion, Of: "systemd", Version: "1"}}
 
 	require.True(t, live(t, o, func(string, func()) {}))
 	told := timeline(t, o.Dir)
@@ -45,6 +48,8 @@ if [ -e /etc/breaks ]; then rm -f /etc/systemd/system/bed.service /etc/systemd/s
 		w.outcome, w.tries = told.Machine().Device(d).Outcome, told.Tries(d)
 		w.boots, w.restart = s.Devices[i].Boots(), true
 		require.Empty(t, w.contradictions(), "%s: %s", o.Names[i], &w)
+		require.Equal(t, rollout.Succeeded, w.outcome)
+		require.Equal(t, rollout.OpProbe, w.tries[len(w.tries)-1].Op)
 		return nil
 	}))
 	d := deviceOf(told, o, dead)

@@ -15,6 +15,7 @@ import (
 	"github.com/patchflow/patchflow/internal/aptbed"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager/apt"
 	"github.com/patchflow/patchflow/providers/providertest"
 	"github.com/patchflow/patchflow/providers/transport"
@@ -69,6 +70,7 @@ func TestFleetKeepsThePromises(t *testing.T) {
 					return patch.Permanent
 				},
 				Break: func(t *testing.T, d rollout.Deployer) { of(d).write(t, "break", "") },
+				Up:    []policy.Probe{{Name: "hello", Check: policy.ProbeVersion, Of: "hello", Version: "1.0"}},
 				Cut: func(t *testing.T, d rollout.Deployer) func() {
 					b := of(d)
 					require.NoError(t, b.fleet.Drain(t.Context()))
