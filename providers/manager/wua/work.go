@@ -341,26 +341,27 @@ func (d *Device) Verify(ctx context.Context, t rollout.Task) (rollout.Report, er
 	return r, nil
 }
 
-// reboot restarts the device, unless it has another boot already, and waits for that.
+// reboot restarts the device, unless it has another boot already, and waits for that. A device that cannot be reached before it was told to
+// restart is waited for as one that restarts is.
 func (d *Device) reboot(ctx context.Context, boot string) rollout.Report {
-	s, err := d.system(ctx)
-	if err == nil && s.BootID == boot {
-		if err = d.cfg.Agent.Restart(ctx); err != nil {
-			err = fmt.Errorf("wua: restart: %w", err)
+	for told := false; ; {
+		s, err := d.system(ctx)
+		switch {
+		case err == nil && s.BootID != "" && s.BootID != boot:
+			return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}
+		case err == nil && !told:
+			if err = d.cfg.Agent.Restart(ctx); err != nil {
+				err = fmt.Errorf("wua: restart: %w", err)
+			}
+			told = err == nil
 		}
-		for err == nil && s.BootID == boot {
-			if err = d.pause(ctx); err != nil {
-				break
-			}
-			if now, wrong := d.cfg.Agent.System(ctx); wrong == nil && now.BootID != "" {
-				s = now
-			}
+		if err != nil && !told && patch.FaultOf(err) != patch.Unreachable {
+			return rollout.Failure(err)
+		}
+		if err := d.pause(ctx); err != nil {
+			return rollout.Failure(err)
 		}
 	}
-	if err != nil {
-		return rollout.Failure(err)
-	}
-	return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}
 }
 
 func (d *Device) pause(ctx context.Context) error {
