@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 )
@@ -38,6 +39,8 @@ type twins struct {
 	walks Agenda
 	of    [2][]*Machine
 
+	joined int
+
 	grants, closed, apart int
 }
 
@@ -61,6 +64,7 @@ func newTwins(t *testing.T, seed uint64) *twins {
 		few := w.rng.IntN(3)
 		in := budgeted(ID(fmt.Sprint("q", i)), 40, 1+w.rng.IntN(8), func(i int) bool { return few == 0 || i%(few+1) > 0 }, budgets...)
 		in.Policy.Priority = w.rng.IntN(2)
+		in.Policy.Joiners = policy.JoinersAdmitted
 		in.Policy.Retry.Attempts = 2
 		in.Contents[0].Patches[0].ID = "debian:DSA-1-1"
 		if w.rng.IntN(2) == 0 {
@@ -104,7 +108,21 @@ func (w *twins) something() {
 	if m.Stage().Final() {
 		return
 	}
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(9) {
+	case 8:
+		if w.joined < 20 {
+			w.joined++
+			at := w.rng.IntN(m.plan.Rings[0].Count)
+			j := like(m.plan, at, ByShare)
+			j.Device = inventory.DeviceID(fmt.Sprint("new-", w.joined))
+			if len(m.plan.Zones) > 0 {
+				j.Zone = m.plan.Zones[m.plan.Zone[at]]
+			}
+			for _, n := range m.plan.DomainsOf(at) {
+				j.Domains = append(j.Domains, m.plan.Domains[n])
+			}
+			w.step(i, Joined{w.now, []Joiner{*j}}, nil)
+		}
 	case 0:
 		w.now = w.now.Add(time.Duration(w.rng.IntN(90)) * time.Minute)
 		w.step(i, Tick{w.now}, nil)
