@@ -149,3 +149,30 @@ func Cut(transport.Transport) transport.Transport {
 		return transport.Result{}, fmt.Errorf("cut: %w", patch.ErrUnreachable)
 	})
 }
+
+// DownloadAhead shows that what was downloaded ahead is installed without the repository, and that what was not cannot be. P brings a
+// package to its version 2.0-1 on devices that have 1.0-1.
+func DownloadAhead(t *testing.T, served func(*testing.T) *Bench, p rollout.Pinned) {
+	t.Helper()
+	name := p.Packages[0].Name
+	for _, ahead := range []bool{true, false} {
+		b := served(t)
+		if ahead {
+			r, err := b.Fleet.Download(t.Context(), b.Task(rollout.OpDownload, Content(p)))
+			require.NoError(t, err)
+			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+			require.Equal(t, "1.0-1", b.Has(t, name), "nothing is installed yet")
+		}
+		b.Server.Close()
+		alone := p
+		alone.Reversal = patch.ReversalNone // nothing is to be kept, which takes the repository too
+		r := b.Deploy(t, alone)
+		if ahead {
+			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+			require.Equal(t, "2.0-1", b.Has(t, name))
+		} else {
+			require.Equal(t, patch.Transient, r.Fault, "%+v", r)
+			require.Equal(t, "1.0-1", b.Has(t, name))
+		}
+	}
+}

@@ -319,26 +319,7 @@ func (d *RPMBed) RollbackWithoutARepository(t *testing.T) {
 // DownloadAhead installs without the repository what was downloaded ahead; what was not cannot be.
 func (d *RPMBed) DownloadAhead(t *testing.T) {
 	t.Helper()
-	for _, ahead := range []bool{true, false} {
-		b := d.Served(t)
-		if ahead {
-			r, err := b.Fleet.Download(t.Context(), b.Task(rollout.OpDownload, Content(RPMPinned("hello", "2.0-1"))))
-			require.NoError(t, err)
-			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "1.0-1", b.Has(t, "hello"), "nothing is installed yet")
-		}
-		b.Server.Close()
-		p := RPMPinned("hello", "2.0-1")
-		p.Reversal = patch.ReversalNone // nothing is to be kept, which takes the repository too
-		r := b.Deploy(t, p)
-		if ahead {
-			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "2.0-1", b.Has(t, "hello"))
-		} else {
-			require.Equal(t, patch.Transient, r.Fault, "%+v", r)
-			require.Equal(t, "1.0-1", b.Has(t, "hello"))
-		}
-	}
+	DownloadAhead(t, func(t *testing.T) *Bench { return d.Served(t).Bench }, RPMPinned("hello", "2.0-1"))
 }
 
 // AnotherFileIsRefused shows that the hash in the plan counts, whatever the repository has signed.

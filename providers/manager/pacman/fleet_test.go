@@ -103,26 +103,7 @@ func TestRollbackWithoutARepository(t *testing.T) {
 
 // What was downloaded ahead is installed without the repository; what was not cannot be.
 func TestDownloadAhead(t *testing.T) {
-	for _, ahead := range []bool{true, false} {
-		b := served(t)
-		if ahead {
-			r, err := b.Fleet.Download(t.Context(), b.Task(rollout.OpDownload, managertest.Content(pinned("hello", "2.0-1"))))
-			require.NoError(t, err)
-			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "1.0-1", b.Has(t, "hello"), "nothing is installed yet")
-		}
-		b.Server.Close()
-		p := pinned("hello", "2.0-1")
-		p.Reversal = patch.ReversalNone // nothing is to be kept, which takes the repository too
-		r := b.Deploy(t, p)
-		if ahead {
-			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-			require.Equal(t, "2.0-1", b.Has(t, "hello"))
-		} else {
-			require.Equal(t, patch.Transient, r.Fault, "%+v", r)
-			require.Equal(t, "1.0-1", b.Has(t, "hello"))
-		}
-	}
+	managertest.DownloadAhead(t, func(t *testing.T) *managertest.Bench { return served(t).Bench }, pinned("hello", "2.0-1"))
 }
 
 func TestWhatIsNotAskedForIsRefused(t *testing.T) {
