@@ -281,7 +281,7 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := machine()
-			m.Wait = make(chan struct{})
+			m.Wait, m.Waits = make(chan struct{}), make(chan struct{}, 1)
 			b := newBed(t, m)
 			b.c.Wait = -1
 			b.again()
@@ -289,6 +289,7 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 			r, err := b.d.Deploy(t.Context(), task)
 			require.NoError(t, err)
 			require.False(t, r.Phase.Last())
+			<-m.Waits // it has looked at the device, and installs
 			defer close(m.Wait)
 			defer m.Do(func(m *fake.Machine) { m.Updates = nil }) // what still waits finds nothing to do
 			b.again()

@@ -46,6 +46,7 @@ type Machine struct {
 	Cut      bool // the agent cannot be asked
 	Result   int64
 	Wait     chan struct{} // installations wait until it is closed
+	Waits    chan struct{} // each that waits is told here first
 	Installs int           // that have begun
 	Log      []string      // "install a b"
 }
@@ -170,9 +171,12 @@ func (m *Machine) Download(_ context.Context, ids []string) (wua.Outcome, error)
 // Install implements [wua.Agent].
 func (m *Machine) Install(_ context.Context, ids []string, accept bool) (wua.Outcome, error) {
 	m.mu.Lock()
-	wait := m.Wait
+	wait, waits := m.Wait, m.Waits
 	m.Installs++
 	m.mu.Unlock()
+	if waits != nil {
+		waits <- struct{}{}
+	}
 	if wait != nil {
 		<-wait
 	}
