@@ -253,7 +253,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Scope.", "Strata.", "Task.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -406,6 +406,12 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			then := now.Earlier(TaskRef{ID: NewTaskID(now.Rollout, "all", "ada", OpInstall, 1), Op: OpInstall, Ref: "17"})
 			require.Equal(t, Task{ID: "acme:q1/all/ada/install/1", Tenant: "acme/berlin", Rollout: now.Rollout, Device: "ada", Op: OpInstall,
 				Handle: Handle{Device: 1, Seq: 1}, Ref: "17"}, then)
+		},
+		"Results.Add": func(t *testing.T) {
+			failing := func(tenant inventory.Tenant) Results { return Results{Failing: []Failing{{tenant, "ada", 1, 1}}} }
+			r := failing("acme/berlin")
+			r.Add(failing("acme/bonn"))
+			require.Equal(t, []Failing{{"acme/berlin", "ada", 1, 1}, {"acme/bonn", "ada", 1, 1}}, r.Failing, "there are two of that name")
 		},
 		"Strata.Of": func(t *testing.T) {
 			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})

@@ -17,6 +17,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // Windows has no time zones of its own that Go could read
 
@@ -85,11 +86,13 @@ func rings(pilot policy.Share) policy.Policy {
 
 func tell(p *printer, devices int, drawing io.Writer) error {
 	p.title("What the journals of three months say of %d devices", devices)
-	model, err := simulate.Learn(osOf, pastMonths(devices))
+	var results rollout.Results
+	model, err := simulate.Learn(osOf, counted(pastMonths(devices), &results))
 	if err != nil {
 		return err
 	}
 	p.model(&model)
+	p.line("\n%s", strings.TrimSpace(results.String()))
 
 	p.title("Forecast of the next month")
 	plan, err := planOf(devices, rings(2000), 4)
@@ -124,6 +127,7 @@ func tell(p *printer, devices int, drawing io.Writer) error {
 		return err
 	}
 	p.lines(recorded)
+	p.line("\n%s", strings.TrimSpace(recorded.Results().String()))
 
 	p.title("What if the pilot had been of another size?")
 	p.line("%6s  %-22s %14s  %14s  %s", "pilot", "stopped in", "devices begun", "devices broken", "not known")
@@ -158,6 +162,20 @@ func pastMonths(devices int) iter.Seq2[*rollout.Timeline, error] {
 				return
 			}
 			if t, err := happened(plan, truth(), uint64(n)); !yield(t, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// counted adds up what the timelines that it hands on came to.
+func counted(months iter.Seq2[*rollout.Timeline, error], to *rollout.Results) iter.Seq2[*rollout.Timeline, error] {
+	return func(yield func(*rollout.Timeline, error) bool) {
+		for t, err := range months {
+			if err == nil {
+				to.Add(t.Results())
+			}
+			if !yield(t, err) {
 				return
 			}
 		}

@@ -283,6 +283,11 @@ func faults() []fault {
 			"\tif o.well {", "\tif o.well || true {", simulation()},
 		{"a device that was never begun counts as known", "rollout/simulate/compare.go",
 			"o.unknown[t.device] = true\n", "", simulation()},
+		// What is told of it.
+		{"what was tried again counts as a first attempt", "rollout/results.go",
+			"if installs == 1 {", "if installs > 0 {", engine()},
+		{"a failure that has passed is told as one that lasts", "rollout/results.go",
+			"t.failures(c, i, r.Succeeded+r.NoNeed == 0)", "t.failures(c, i, true)", engine()},
 		// Package managers.
 		{"apk holds what was patched for good", "providers/manager/apk/world.go",
 			"\t\tlist = slices.DeleteFunc(list, func(wish string) bool { return nameOf(wish) == words[0] })\n", "", []string{"./providers/manager/apk"}},

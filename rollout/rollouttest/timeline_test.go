@@ -62,6 +62,19 @@ func TestTimelinesOfRandomRollouts(t *testing.T) {
 		require.Equal(t, res.Tasks, tasks, "seed %d", seed)
 		require.Equal(t, installs, sumOf(t, lines, "sum-installs"), "seed %d", seed)
 
+		sums := lines.Results()
+		require.Equal(t, len(p.Devices), sums.All.Devices, "seed %d", seed)
+		have := make(map[rollout.Outcome]int)
+		for _, o := range res.Outcomes {
+			have[o]++
+		}
+		require.Equal(t, have[rollout.Succeeded], sums.All.Succeeded, "seed %d", seed)
+		require.Equal(t, have[rollout.Failed]+have[rollout.RolledBack]+have[rollout.RollbackFailed], sums.All.Failed+sums.All.RolledBack+sums.All.Stuck, "seed %d", seed)
+		require.Len(t, sums.Rings, len(p.Rings), "seed %d", seed)
+		require.Equal(t, sums.All, total(sums.Rings), "seed %d", seed)
+		require.Equal(t, sums.All, total(sums.Tenants), "seed %d", seed)
+		require.Equal(t, failures(lines), failuresOf(&sums), "seed %d", seed)
+
 		// How the events fell into batches makes no difference.
 		apart, err := rollout.NewTimeline(p)
 		require.NoError(t, err)
@@ -77,6 +90,46 @@ func TestTimelinesOfRandomRollouts(t *testing.T) {
 	require.NotZero(t, undone)
 	require.NotZero(t, restarted)
 	require.NotZero(t, late)
+}
+
+// total adds results up by hand.
+func total(all []rollout.Result) (sum rollout.Result) {
+	for _, r := range all {
+		sum.Devices += r.Devices
+		sum.Begun += r.Begun
+		sum.First += r.First
+		sum.Succeeded += r.Succeeded
+		sum.NoNeed += r.NoNeed
+		sum.Failed += r.Failed
+		sum.RolledBack += r.RolledBack
+		sum.Stuck += r.Stuck
+		sum.Unknown += r.Unknown
+		sum.Left += r.Left
+	}
+	return sum
+}
+
+// failures counts the tasks that failed, and the devices of which some did.
+func failures(lines *rollout.Timeline) (n [2]int) {
+	for i := range lines.Plan().Devices {
+		bad := 0
+		for _, x := range lines.Tries(i) {
+			if x.TimedOut || x.Phase == rollout.PhaseFailed && !x.Fault.Done() {
+				bad++
+			}
+		}
+		if n[0] += bad; bad > 0 {
+			n[1]++
+		}
+	}
+	return n
+}
+
+func failuresOf(r *rollout.Results) (n [2]int) {
+	for _, c := range r.Causes {
+		n[0] += c.Tries
+	}
+	return [2]int{n[0], len(r.Failing)}
 }
 
 // inOrder says whether those of the times that are told come one after the other.
