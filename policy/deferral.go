@@ -9,6 +9,7 @@ import (
 // Deferrals say how often, and for how long, the people at a device may put its restart off. With Max above zero a restart is announced
 // before, and the device keeps no place until then. It is begun when its time has come, in windows for restarts if there are any, whether
 // anybody has put it off or not. The zero Deferrals announce nothing and let nobody defer.
+// A policy that never restarts a device cannot have others.
 type Deferrals struct {
 	Max      int      `json:"max,omitempty" yaml:"max,omitempty"`           // so often for one restart, at most 255; 0 means that nobody may
 	Notice   Duration `json:"notice,omitempty" yaml:"notice,omitempty"`     // how long before the restart is announced; 0 means 1h

@@ -387,13 +387,18 @@ func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
 	d := &inventory.Device{Tenant: "acme", ID: "a"}
 	vendor := Layer{Name: "v", Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}, Backup: Backup{Need: BackupRequired}}}
 	acme := Layer{Name: "a", Tenant: "acme", Policy: Policy{
-		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
+		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}, Deferrals: Deferrals{Max: 2}}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
 	require.NoError(t, acme.Validate())
 	e, err := Resolve([]Layer{vendor, acme}, d)
 	require.NoError(t, err)
 	require.Equal(t, acme.Policy.Reboot.Windows, e.Policy.Reboot.Windows)
+	require.Equal(t, acme.Policy.Reboot.Deferrals, e.Policy.Reboot.Deferrals)
 	require.Equal(t, acme.Policy.Backup.MaxAge, e.Policy.Backup.MaxAge)
+	acme.Policy.Reboot.Deferrals.Max = 256
+	require.EqualError(t, acme.Validate(), "policy: policy.reboot.deferrals.max: 256 is not from 0 to 255", "what is wrong by itself is told by the layer")
+	acme.Policy.Reboot.Deferrals.Max = 2
 	_, err = Resolve([]Layer{{Name: "v"}, acme}, d)
 	require.EqualError(t, err, "policy: layers v, a together: policy: reboot.windows: there are windows, but reboot.mode is never\n"+
+		"policy: reboot.deferrals: people may defer, but reboot.mode is never\n"+
 		"policy: backup.maxAge: there is an age, but backup.need is none")
 }

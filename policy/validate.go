@@ -54,6 +54,9 @@ func (p *Policy) faults() []*FieldError {
 	if len(p.Reboot.Windows) > 0 && p.Reboot.Mode == RebootNever {
 		c.fault("reboot.windows", "there are windows, but reboot.mode is never")
 	}
+	if p.Reboot.Deferrals.Max > 0 && p.Reboot.Mode == RebootNever {
+		c.fault("reboot.deferrals", "people may defer, but reboot.mode is never")
+	}
 	c.enum("backup.need", p.Backup.Need)
 	c.duration("backup.maxAge", p.Backup.MaxAge)
 	if p.Backup.MaxAge > 0 && p.Backup.Need == BackupNone {

@@ -124,6 +124,8 @@ func faults() []fault {
 			"until := min(m.now+int64(m.reboot.Deferrals.Each), a.delay.deadline)", "until := m.now + int64(m.reboot.Deferrals.Each)", engine()},
 		{"a restart is put off as often as people like", "rollout/deferral.go",
 			"case int(a.delay.times) >= m.reboot.Deferrals.Max:", "case false:", engine()},
+		{"people may put off what never comes", "policy/validate.go",
+			"p.Reboot.Deferrals.Max > 0 && p.Reboot.Mode == RebootNever", "false", policies()},
 		{"what fails in the soak is overlooked", "rollout/advance.go",
 			"case ringSoaking:\n\t\tswitch {\n\t\tcase !good:", "case ringSoaking:\n\t\tswitch {\n\t\tcase false:", engine()},
 		{"a manual gate passes by itself", "rollout/advance.go",
