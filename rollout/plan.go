@@ -222,7 +222,7 @@ func (in *PlanInput) check() error {
 	case len(in.Policy.Rings) > 1<<7:
 		return fmt.Errorf("policy %q has %d rings; at most 128", in.Policy.Name, len(in.Policy.Rings))
 	case len(in.Targets) == 0:
-		return fmt.Errorf("%w: no device misses a patch that policy %q approves", ErrNothing, in.Policy.Name)
+		return fmt.Errorf("%w: policy %q lets no device get a patch", ErrNothing, in.Policy.Name)
 	case len(in.Targets) > 1<<30:
 		return fmt.Errorf("%d devices; at most 2^30", len(in.Targets))
 	case len(in.Zones) >= 1<<16:

@@ -442,8 +442,19 @@ func (s Summary) String() string {
 	fmt.Fprintf(&b, "%s: %d miss something, %d are clean, %d unknown\n", count(s.Devices, "device"), s.Missing, s.Clean, s.Unknown)
 	fmt.Fprintf(&b, "%s\n", s.Tally)
 	fmt.Fprintf(&b, "%s get %s\n", count(s.Targets, "device"), count(s.Patches, "patch"))
-	for _, why := range slices.Sorted(maps.Keys(s.Skipped)) {
-		fmt.Fprintf(&b, "left out, %s: %d (%s)\n", why, s.Skipped[why], join(s.Examples[why]))
+	for _, line := range s.leftOut() {
+		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+// LeftOut says which devices get nothing though the policy approves of something, and why: "left out, no-zone: 2 (ada bob)". It
+// is empty if there are none.
+func (s Summary) LeftOut() string { return strings.Join(s.leftOut(), "; ") }
+
+func (s Summary) leftOut() (lines []string) {
+	for _, why := range slices.Sorted(maps.Keys(s.Skipped)) {
+		lines = append(lines, fmt.Sprintf("left out, %s: %d (%s)", why, s.Skipped[why], join(s.Examples[why])))
+	}
+	return lines
 }

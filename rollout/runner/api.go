@@ -81,6 +81,9 @@ func (r *Runner) Plan(ctx context.Context, q PlanRequest) (Proposal, error) {
 	}
 	p := Proposal{Summary: scope.Summary(), Catalog: catalog, Refused: refused}
 	p.Plan, err = rollout.NewPlan(scope.Input())
+	if out := p.Summary.LeftOut(); errors.Is(err, rollout.ErrNothing) && out != "" {
+		err = fmt.Errorf("%w; %s", err, out)
+	}
 	return p, err
 }
 
