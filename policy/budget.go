@@ -13,7 +13,7 @@ import (
 // labels in Per. A device that lacks one of these labels belongs to no domain, and the budget says nothing about it.
 //
 // A device is disrupted from when work on it begins until it is verified to be well. One that failed stays disrupted until a person
-// acknowledges it. All rollouts of the tenant that have a budget over the same Devices and Per count together, each against its own
+// acknowledges it, also when its rollout is over. All rollouts of the tenant that have a budget over the same Devices and Per count together, each against its own
 // limit; so do the devices that those under way have begun, where their rates have the same span.
 type Budget struct {
 	Name    string             `json:"name" yaml:"name"`

@@ -13,8 +13,8 @@ import (
 // more are disrupted in a failure domain, or begun there in a while, than the budgets of the policies allow ([policy.Budget]). Which of
 // several rollouts gets a device that is free again is told by the priorities of their policies.
 //
-// It has no journal of its own: after a restart it is made anew from the unfinished machines, by [Agenda.Add], so the two
-// can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
+// It has no journal of its own: after a restart it is made anew by [Agenda.Add] from the machines that are not over and those that have
+// left devices disrupted ([Machine.Leftover]), so the two can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
 // the fleet. Devices of two tenants are two devices, whatever their IDs.
 type Agenda struct {
 	Limit int // devices worked on at once in all rollouts; 0 means no limit
@@ -32,7 +32,8 @@ type Agenda struct {
 	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
 
-// Add makes a machine known, with the devices that it is working on and those that it has disrupted.
+// Add makes a machine known, with the devices that it is working on and those that it has disrupted. Of one that is over these are the
+// devices that nobody has acknowledged.
 func (a *Agenda) Add(m *Machine) {
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
@@ -43,7 +44,8 @@ func (a *Agenda) Add(m *Machine) {
 	a.ledger.add(m)
 }
 
-// Remove forgets a rollout that is over, and frees what it holds.
+// Remove forgets a rollout that is over, and frees what it holds. Devices that it has left disrupted stay in the books: [Agenda.Note] takes
+// them out when they are acknowledged.
 func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	a.ledger.remove(k)
@@ -55,6 +57,9 @@ func (a *Agenda) Remove(k Key) {
 // Grant returns which of the devices that m wants now it may begin, and takes them for it. The host brings them to the
 // machine as [Granted] and the batch of that step back by [Agenda.Note].
 func (a *Agenda) Grant(m *Machine, now time.Time) []int32 {
+	if m.stage.Final() {
+		return nil
+	}
 	return a.grant(m, now, a.ledger.lanesOf(a.ledger.page(m.plan), m))
 }
 
@@ -138,7 +143,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	freed := false
 	var budgets *page
 	if m.stage.Final() {
-		freed = a.ledger.remove(m.plan.Key)
+		freed = a.ledger.over(m)
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
 			a.ledger.noteRates(budgets, m, b, granted)

@@ -17,6 +17,7 @@ type ledger struct {
 	pages map[Key]*page
 	order []*page
 	shut  map[int32][]*lane // by slot: the lanes that are closed because of it
+	left  []remnant         // of rollouts that are over, in the order in which they ended
 }
 
 type entry struct {
@@ -82,6 +83,7 @@ func (l *ledger) page(p *Plan) *page {
 // add notes all that m has disrupted.
 func (l *ledger) add(m *Machine) {
 	if m.stage.Final() {
+		l.addOver(m)
 		return
 	}
 	if pg := l.page(m.plan); pg != nil {
@@ -111,7 +113,7 @@ func (l *ledger) remove(k Key) bool {
 		}
 	}
 	had = had || pg.rated != nil
-	if delete(l.pages, k); len(l.pages) == 0 {
+	if delete(l.pages, k); len(l.pages) == 0 && len(l.left) == 0 {
 		*l = ledger{} // lets the names of the domains go
 	}
 	return had
@@ -135,13 +137,22 @@ func (l *ledger) clear(pg *page, d int32) bool {
 }
 
 func (l *ledger) count(pg *page, d, by int32) {
+	slots := make([]int32, 0, 4)
+	for _, n := range pg.plan.DomainsOf(int(d)) {
+		slots = append(slots, pg.slots[n])
+	}
+	l.tally(pg, pg.plan.Devices[d], slots, by)
+}
+
+// tally counts a device of these slots, which by rollouts more have disrupted: that of pg, or one that is over.
+func (l *ledger) tally(pg *page, d inventory.DeviceID, slots []int32, by int32) {
 	for _, other := range l.order {
 		if other != pg && other.lanes != nil {
-			other.lanes.elsewhere(pg.plan, d, by)
+			other.lanes.elsewhere(d, by)
 		}
 	}
-	for _, n := range pg.plan.DomainsOf(int(d)) {
-		e := entry{pg.slots[n], pg.plan.Devices[d]}
+	for _, s := range slots {
+		e := entry{s, d}
 		before := l.by[e]
 		switch after := before + by; {
 		case after == 0:
@@ -170,7 +181,7 @@ func (l *ledger) full(pg *page, d int32) (domain uint32, used int, full bool) {
 }
 
 // ExplainBudget says which budget keeps work on device d of m back, if one does: how many devices of its failure domain are
-// disrupted, and how many may be. Time alone does not change that.
+// disrupted, and how many may be, and which of them are of rollouts that are over. Time alone does not change that.
 func (a *Agenda) ExplainBudget(m *Machine, d inventory.DeviceID) (Message, bool) {
 	i, ok := m.plan.Find(d)
 	if !ok || m.stage.Final() || m.dev[i].state != waiting {
@@ -185,5 +196,5 @@ func (a *Agenda) ExplainBudget(m *Machine, d inventory.DeviceID) (Message, bool)
 		return Message{}, false
 	}
 	return message("wait-budget", "budget", m.plan.Policy.Budgets[m.plan.Domains[n].Budget].Name, "used", strconv.Itoa(used),
-		"limit", strconv.Itoa(m.plan.Limit(n)), "domain", m.plan.DomainName(n)), true
+		"limit", strconv.Itoa(m.plan.Limit(n)), "domain", m.plan.DomainName(n), "left", a.ledger.leftIn(pg.slots[n])), true
 }

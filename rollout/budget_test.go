@@ -175,9 +175,6 @@ func TestNoBudgetIsPassedWhateverHappens(t *testing.T) {
 				disrupted[domain][d] = true
 			}
 			for i, m := range ms {
-				if m.Stage().Final() {
-					continue
-				}
 				for d := range m.Disrupted() {
 					id := m.Plan().Devices[d]
 					var n int
@@ -205,11 +202,21 @@ func TestNoBudgetIsPassedWhateverHappens(t *testing.T) {
 				require.LessOrEqual(t, len(devices), limit, "seed %d: %s: %v", seed, domain, devices)
 			}
 		}
+		acknowledges := func(m *Machine, one int) {
+			t.Helper()
+			for d := range m.Disrupted() {
+				if rnd.IntN(one) == 0 && m.Device(int(d)).Outcome == Failed {
+					step(m, Commanded{now, Command{Do: DoAcknowledge, Device: m.Plan().Devices[d], By: "olga"}}, nil)
+				}
+			}
+		}
 		for round := 0; ; round++ {
 			require.Less(t, round, 3000, "seed %d: it does not end", seed)
 			running := 0
 			for _, m := range ms {
 				if m.Stage().Final() {
+					acknowledges(m, 40)
+					recount()
 					continue
 				}
 				running++
@@ -231,11 +238,7 @@ func TestNoBudgetIsPassedWhateverHappens(t *testing.T) {
 					reports = append(reports, TaskReport{task.Handle, r})
 				}
 				step(m, Reported{now, reports}, nil)
-				for d := range m.Disrupted() {
-					if rnd.IntN(8) == 0 && !m.Stage().Final() && m.Device(int(d)).Outcome == Failed {
-						step(m, Commanded{now, Command{Do: DoAcknowledge, Device: m.Plan().Devices[d], By: "olga"}}, nil)
-					}
-				}
+				acknowledges(m, 8)
 				recount()
 			}
 			if running == 0 {
@@ -250,6 +253,17 @@ func TestNoBudgetIsPassedWhateverHappens(t *testing.T) {
 			now = now.Add(time.Duration(rnd.IntN(60)) * time.Minute)
 		}
 		require.Zero(t, a.Active())
+		left := make(map[Key]int)
+		for _, m := range ms {
+			if n := m.Leftover(); n > 0 {
+				left[m.Plan().Key] = n
+			}
+		}
+		require.Equal(t, left, a.Leftover())
+		for _, m := range ms {
+			acknowledges(m, 1)
+		}
+		require.Empty(t, a.Leftover())
 		require.Empty(t, a.ledger.by)
 	}
 }

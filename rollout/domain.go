@@ -177,7 +177,7 @@ func domainsOf(budgets []policy.Budget, d *inventory.Device) (all []Domain) {
 
 // Disrupted yields the devices that this rollout has disrupted, in their order: those that are being worked on, and those on which
 // an installation was begun that counts and that are not verified to be well since. A device that failed, was given up or was
-// cancelled after that stays disrupted until it is acknowledged ([DoAcknowledge]), and no longer than the rollout goes on.
+// cancelled after that stays disrupted until it is acknowledged ([DoAcknowledge]), also when the rollout is over.
 func (m *Machine) Disrupted() iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for d := range m.dev {

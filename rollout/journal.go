@@ -54,7 +54,8 @@ type Head struct {
 	Created    time.Time    `json:"created"`
 	Updated    time.Time    `json:"updated"`
 	Quarantine []Quarantine `json:"quarantine,omitempty"`
-	Reviews    []Review     `json:"reviews,omitempty"` // that are due because of approvals in an emergency; closed ones are left out
+	Reviews    []Review     `json:"reviews,omitempty"`  // that are due because of approvals in an emergency; closed ones are left out
+	Leftover   int          `json:"leftover,omitempty"` // devices that the rollout, which is over, has left disrupted; see [Machine.Leftover]
 }
 
 // A HeadQuery narrows a listing of heads.

@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"maps"
 	"slices"
+
+	"github.com/patchflow/patchflow/inventory"
 )
 
 // Lanes part the devices of a rollout that were never begun by their places in the failure domains. A lane whose domain is full is
@@ -150,9 +152,12 @@ func (l *ledger) lanesOf(pg *page, m *Machine) *lanes {
 	for _, other := range l.order {
 		if other != pg {
 			for _, d := range slices.Sorted(maps.Keys(other.marked)) {
-				q.elsewhere(other.plan, d, 1)
+				q.elsewhere(other.plan.Devices[d], 1)
 			}
 		}
+	}
+	for i := range l.left {
+		q.elsewhere(l.left[i].device, 1)
 	}
 	pg.lanes = q
 	return q
@@ -178,8 +183,8 @@ func (q *lanes) set(i int, urgent bool) *laneSet {
 
 // elsewhere notes that a device is disrupted by one rollout more or less than before, this one apart. Its place in the budgets that
 // both have is taken already, so that it may begin though its lane is closed.
-func (q *lanes) elsewhere(p *Plan, d int32, by int32) {
-	i, ok := q.machine.plan.Find(p.Devices[d])
+func (q *lanes) elsewhere(d inventory.DeviceID, by int32) {
+	i, ok := q.machine.plan.Find(d)
 	if !ok {
 		return
 	}

@@ -502,7 +502,7 @@ func (m *Machine) decide(s Signal) error {
 }
 
 // after handles a signal to a rollout that is over: a report is recorded, a quarantine can be released,
-// an emergency reviewed, the rest is ignored.
+// an emergency reviewed, a device that was left disrupted acknowledged; the rest is ignored.
 func (m *Machine) after(s Signal) error {
 	switch s := s.(type) {
 	case Reported:

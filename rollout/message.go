@@ -216,7 +216,7 @@ func english(code string) (string, bool) {
 	case "wait-rate":
 		return "rate {count} in {every}[ of budget {budget} at {domain}]: next at {at}", true
 	case "wait-budget":
-		return "budget {budget}: {used} of {limit} disrupted at {domain}", true
+		return "budget {budget}: {used} of {limit} disrupted at {domain}[; not acknowledged since their rollouts are over: {left}]", true
 	case "wait-held":
 		return "ring {ring} is held: {code}", true
 	case "wait-samples":

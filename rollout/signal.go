@@ -97,13 +97,13 @@ const (
 	DoPromote        // open the next ring whatever the gate says
 	DoRelease        // end the quarantine of a patch
 	DoReview         // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found
-	DoAcknowledge    // a device that was left disrupted uses up no budget any more
+	DoAcknowledge    // a device that was left disrupted uses up no budget any more; also once the rollout is over
 	DoWithdraw       // a patch goes to nobody any more; what is installed stays
 	DoStop           // an emergency: as DoHalt, and the tenant begins no other rollout until every one that was stopped is resumed or has ended. A gate that fails later rolls back as the policy says
 )
 
 // afterwards says whether d makes sense for a rollout that is ending or over.
-func (d Do) afterwards() bool { return d == DoRelease || d == DoReview }
+func (d Do) afterwards() bool { return d == DoRelease || d == DoReview || d == DoAcknowledge }
 
 func doNames() enum.Names {
 	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release",

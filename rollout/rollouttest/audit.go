@@ -46,6 +46,7 @@ type audited struct {
 	undone    bool
 	taken     bool // rolled back once
 	attempts  int
+	acked     bool // somebody knows that it was left disrupted
 	reboots   int
 	begun     time.Time // when its last session of an installation was
 	saved     bool      // by a backup for the installation that is next
@@ -217,6 +218,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				d.unended = slices.DeleteFunc(d.unended, func(seq uint32) bool { return seq == r.Seq })
 			}
 		}
+	case rollout.Acknowledged:
+		return a.acknowledged(&e)
 	case rollout.Withdrawn:
 		a.gone = append(a.gone, e.Patch)
 	case rollout.TimedOut:
@@ -422,6 +425,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	first := !d.installed
 	d.installed = d.installed || e.Op == rollout.OpInstall
 	d.running, d.op, d.issued, d.ran = true, e.Op, at, false
+	d.acked = d.acked && e.Op == rollout.OpDownload
 	d.saving = e.Op == rollout.OpBackup || d.saving && (e.Op == rollout.OpVerify || e.Op == rollout.OpPrecheck)
 	d.seq++
 	a.tasks++
@@ -586,5 +590,5 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 	if s.Stage.Final() && (pending > 0 || total > 0) {
 		return fmt.Errorf("%s, with %d devices pending and %d active", s.Stage, pending, total)
 	}
-	return nil
+	return a.leftover(m)
 }

@@ -18,6 +18,9 @@ func (a *Auditor) departed(at time.Time, e *rollout.Departed) error {
 		switch e.How {
 		case rollout.Retired, rollout.Moved:
 			d.left, d.running = e.How, false
+			if d.outcome != rollout.Unsettled {
+				d.acked = true // nobody can mend it there any more
+			}
 		case rollout.Reimaged:
 			d.anew = at
 		case rollout.Relabelled:

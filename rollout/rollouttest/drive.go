@@ -182,6 +182,9 @@ func (d *driver) drive() error {
 			}
 			continue
 		}
+		if err := d.acknowledge(true); err != nil {
+			return err
+		}
 		resting++
 		if resting > 20 {
 			return fmt.Errorf("it rests and does not end: %s", d.why())
@@ -256,7 +259,7 @@ func (d *driver) instant() error {
 		}
 		answered, err := d.answer()
 		if err == nil {
-			err = d.acknowledge()
+			err = d.acknowledge(false)
 		}
 		if err != nil {
 			return err
@@ -508,9 +511,7 @@ func (d *driver) crash() error {
 func (d *driver) newAgenda() {
 	d.agenda = &rollout.Agenda{Limit: d.cfg.Limit}
 	for _, r := range d.runs {
-		if !r.tape.live.Stage().Final() {
-			d.agenda.Add(r.tape.live)
-		}
+		d.agenda.Add(r.tape.live)
 	}
 }
 

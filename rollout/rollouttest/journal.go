@@ -319,6 +319,7 @@ func journalHeadOf(tenant inventory.Tenant, id rollout.ID, entries uint64) rollo
 	at := time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC)
 	return rollout.Head{
 		Key: rollout.Key{Tenant: tenant, ID: id}, Entries: entries, Stage: rollout.StageActive, Created: at, Updated: at.Add(time.Hour),
+		Leftover: int(entries % 3),
 	}
 }
 

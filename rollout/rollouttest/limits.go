@@ -73,12 +73,12 @@ func placeOf(p *rollout.Plan, n uint32) place {
 	return place{strings.Join(append([]string{b.Devices.String(), string(p.Domains[n].Tenant), strings.Join(b.Per, ",")}, p.Domains[n].Values...), "\n")}
 }
 
-// disruption returns the devices that are disrupted in each failure domain, over all rollouts that are under way.
+// disruption returns the devices that are disrupted in each failure domain, over all rollouts, those that are over too.
 func disruption(runs []*driven) map[place]map[inventory.DeviceID]bool {
 	all := make(map[place]map[inventory.DeviceID]bool)
 	for _, r := range runs {
 		p := &r.tape.plan
-		if len(p.Domains) == 0 || r.tape.live.Stage().Final() {
+		if len(p.Domains) == 0 {
 			continue
 		}
 		for d := range r.tape.live.Disrupted() {
@@ -112,15 +112,16 @@ func (d *driver) domains(r *driven, granted []int32, before map[place]map[invent
 	return nil
 }
 
-// acknowledge lets a person know of the devices that failed in some failure domain, at the end of the instant.
-func (d *driver) acknowledge() error {
+// acknowledge lets a person know of the devices that failed in some failure domain, at the end of the instant: of each in an instant that is
+// drawn, and of all of them when nothing happens by itself any more.
+func (d *driver) acknowledge(all bool) error {
 	for i, r := range d.runs {
 		m := r.tape.live
-		if len(r.tape.plan.Domains) == 0 || m.Stage().Final() || m.Stage() == rollout.StageUnknown {
+		if len(r.tape.plan.Domains) == 0 || m.Stage() == rollout.StageUnknown {
 			continue
 		}
 		for _, dev := range slices.Collect(m.Disrupted()) {
-			if m.Device(int(dev)).Outcome == rollout.Unsettled {
+			if m.Device(int(dev)).Outcome == rollout.Unsettled || !all && mix(d.cfg.Seed, d.steps, string(r.tape.plan.Devices[dev]))%8 > 0 {
 				continue
 			}
 			c := rollout.Command{Do: rollout.DoAcknowledge, Device: r.tape.plan.Devices[dev], By: "inge"}

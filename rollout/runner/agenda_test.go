@@ -329,11 +329,17 @@ func TestADeviceThatAnotherRolloutWorksOnIsExplained(t *testing.T) {
 }
 
 // Two rollouts have a device each at a site where only one may be disrupted. The first one's device fails: the second waits for it, and
-// is told why, until a person acknowledges the failure, or the first rollout ends.
+// is told why, until a person acknowledges the failure: while the first rollout goes on, when it is over, when that was before a restart,
+// and when it is another process that the person has told.
 func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
-	for name, release := range map[string]rollout.Command{
-		"acknowledged": {Do: rollout.DoAcknowledge, Device: dev(0), By: "olga"},
-		"ended":        {Do: rollout.DoCancel, By: "olga"},
+	for name, c := range map[string]struct{ over, restarted, elsewhere bool }{
+		"under way":               {},
+		"over":                    {over: true},
+		"over, restarted":         {over: true, restarted: true},
+		"over, told elsewhere":    {over: true, elsewhere: true},
+		"over, both":              {over: true, restarted: true, elsewhere: true},
+		"under way, a restart":    {restarted: true},
+		"under way and elsewhere": {elsewhere: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -349,7 +355,9 @@ func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
 					}
 					return memory.Behaviour{}
 				}
-				r := start(t, config(f, new(memjournal.Journal)))
+				cfg := config(f, new(memjournal.Journal))
+				r := newRunner(t, cfg)
+				stop := run(t, r)
 				p := all()
 				p.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Count: 1}}
 				p.Rings[0].Gate.Manual, p.Rings[0].Gate.MaxFailed = true, 9999
@@ -359,13 +367,33 @@ func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
 				p.Rings[0].Gate.Manual = false
 				begin(t, r, key("q2"), only("curl", p))
 				pass(time.Hour)
+				why := "budget sites: 1 of 1 disrupted at site oslo"
+				if c.over {
+					require.NoError(t, r.Command(t.Context(), key("q1"), rollout.Command{Do: rollout.DoCancel, By: "olga"}))
+					ends(t, r, key("q1"))
+					why += "; not acknowledged since their rollouts are over: dev-000 of acme:q1"
+				}
+				if c.restarted {
+					require.ErrorIs(t, stop(), context.Canceled)
+					r = start(t, cfg)
+				}
+				pass(time.Hour)
 				x, err := r.Explain(t.Context(), key("q2"), dev(1))
 				require.NoError(t, err)
 				require.Len(t, x.Reasons, 1)
-				require.Equal(t, "budget sites: 1 of 1 disrupted at site oslo", x.Reasons[0].String())
+				require.Equal(t, why, x.Reasons[0].String())
 
-				require.NoError(t, r.Command(t.Context(), key("q1"), release))
-				s := ends(t, r, key("q2"))
+				person := r
+				if c.elsewhere {
+					person = newRunner(t, cfg)
+				}
+				know := rollout.Command{Do: rollout.DoAcknowledge, Device: dev(0), By: "olga"}
+				require.NoError(t, person.Command(t.Context(), key("q1"), know))
+				require.ErrorIs(t, person.Command(t.Context(), key("q1"), know), rollout.ErrCommand)
+				pass(time.Hour)
+				s, _, err := r.Status(t.Context(), key("q2"))
+				require.NoError(t, err)
+				require.Equal(t, rollout.StageDone, s.Stage)
 				require.Equal(t, map[rollout.Outcome]int{rollout.Succeeded: 1}, outcomes(s))
 			})
 		})

@@ -200,6 +200,7 @@ func (r *Runner) Quarantine(ctx context.Context, t inventory.Tenant) ([]rollout.
 // bring brings a head up to what a machine says.
 func bring(h *rollout.Head, m *rollout.Machine) {
 	h.Stage, h.Updated, h.Quarantine, h.Reviews = m.Stage(), m.Now(), m.Quarantine(), m.ReviewsDue()
+	h.Leftover = m.Leftover()
 }
 
 // Wait returns how a rollout ended, when it has. A rollout that is held or halted has not: it waits for a person. It fails
@@ -624,6 +625,7 @@ func (r *Runner) tellOnce(ctx context.Context, k rollout.Key, s func(at int64) r
 		r.cfg.Observe(ctx, Transition{Key: k, Plan: m.Plan(), Batch: b, Status: m.Status()})
 	}
 	if m.Stage().Final() {
+		r.noteOver(m, b)
 		r.mu.Lock()
 		r.announce() // somebody may wait for it
 		r.mu.Unlock()

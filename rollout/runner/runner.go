@@ -173,14 +173,15 @@ func (r *Runner) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// takeUp makes an owner for every unfinished rollout that has none. None of them begins before all are known.
+// takeUp makes an owner for every unfinished rollout that has none, and for those that are over and have left devices disrupted: these
+// only tell the agenda. None of them begins before all are known.
 func (r *Runner) takeUp(ctx context.Context) error {
 	var owners []*owner
-	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Unfinished: true}) {
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{}) {
 		if err != nil {
 			return fmt.Errorf("runner: journal: %w", err)
 		}
-		if r.claim(head.Key) {
+		if (!head.Stage.Final() || head.Leftover > 0) && r.claim(head.Key) {
 			owners = append(owners, newOwner(r, head.Key, nil, head))
 		}
 	}
@@ -259,8 +260,8 @@ func (r *Runner) letLoose(owners []*owner) {
 	}
 }
 
-// release forgets an owner that has ended. What it was working on is free, unless the whole runner is ending: then its
-// tasks go on, and no other rollout may come between.
+// release forgets an owner that has ended. What it was working on is free, but for devices that a rollout which is over has left disrupted,
+// unless the whole runner is ending: then its tasks go on, and no other rollout may come between.
 func (r *Runner) release(o *owner, free bool) {
 	o.tenant.mu.Lock()
 	delete(o.tenant.owners, o.key)

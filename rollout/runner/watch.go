@@ -37,7 +37,7 @@ func (r *Runner) compare(ctx context.Context) error {
 	}
 	r.mu.Unlock()
 	if len(left) == 0 {
-		return nil
+		return nil // nobody waits for anything
 	}
 	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Unfinished: true}) {
 		if err != nil {
@@ -47,6 +47,9 @@ func (r *Runner) compare(ctx context.Context) error {
 			o.compare(head.Entries)
 			delete(left, head.Key)
 		}
+	}
+	if err := r.compareOver(ctx); err != nil {
+		return err
 	}
 	for k, o := range left { // finished, by whomever
 		rec, err := r.cfg.Journal.Load(ctx, k)

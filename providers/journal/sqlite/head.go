@@ -18,6 +18,7 @@ type headRow struct {
 	created, updated string
 	quarantine       *string // nil if there is none
 	reviews          *string // likewise
+	leftover         int64
 }
 
 func encodeHead(h rollout.Head) (headRow, error) {
@@ -35,7 +36,7 @@ func encodeHead(h rollout.Head) (headRow, error) {
 	}
 	row := headRow{
 		tenant: string(h.Tenant), id: string(h.ID), entries: int64(h.Entries),
-		stage: string(stage), final: h.Stage.Final(), created: string(created), updated: string(updated),
+		stage: string(stage), final: h.Stage.Final(), created: string(created), updated: string(updated), leftover: int64(h.Leftover),
 	}
 	h.Quarantine, h.Reviews = slices.Clone(h.Quarantine), slices.Clone(h.Reviews)
 	inUTC(&h)
@@ -58,7 +59,7 @@ func list[T any](all []T) (*string, error) {
 }
 
 func (r headRow) decode() (rollout.Head, error) {
-	h := rollout.Head{Key: r.key(), Entries: uint64(r.entries)}
+	h := rollout.Head{Key: r.key(), Entries: uint64(r.entries), Leftover: int(r.leftover)}
 	bad := func(what string, err error) (rollout.Head, error) {
 		return rollout.Head{}, fmt.Errorf("%v: the stored %s cannot be read: %w", h.Key, what, err)
 	}

@@ -69,10 +69,10 @@ func encode(h rollout.Head, entries [][]byte) (headRow, int, error) {
 	return row, size, err
 }
 
-const headColumns = "tenant, id, entries, stage, created, updated, quarantine, reviews"
+const headColumns = "tenant, id, entries, stage, created, updated, quarantine, reviews, leftover"
 
 func (r *headRow) fields() []any {
-	return []any{&r.tenant, &r.id, &r.entries, &r.stage, &r.created, &r.updated, &r.quarantine, &r.reviews}
+	return []any{&r.tenant, &r.id, &r.entries, &r.stage, &r.created, &r.updated, &r.quarantine, &r.reviews, &r.leftover}
 }
 
 // Load implements [rollout.Journal]. The entries are those of the moment of the call, but are read page by page when they

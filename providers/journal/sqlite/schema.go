@@ -12,7 +12,7 @@ import (
 
 const (
 	applicationID = 0x50666C77 // "Pflw" in the header of the file, where SQLite keeps what a file is for
-	schemaVersion = 2          // in the header's user version
+	schemaVersion = 3          // in the header's user version
 )
 
 // schema is what a new file holds. The plan has a table of its own, since SQLite writes a whole row when a field of it
@@ -32,6 +32,7 @@ CREATE TABLE rollout (
 	updated    TEXT    NOT NULL,
 	quarantine TEXT,
 	reviews    TEXT,
+	leftover   INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (tenant, id)
 ) STRICT;
 CREATE INDEX unfinished ON rollout (tenant, id) WHERE final = 0;
@@ -47,8 +48,13 @@ CREATE TABLE entry (
 ) STRICT;
 `
 
-// migration makes a file of version 1 one of version 2.
-const migration = "ALTER TABLE rollout ADD COLUMN reviews TEXT;"
+// migrations returns what each version has brought, from version 2 on, for files of the version before.
+func migrations() []string {
+	return []string{
+		"ALTER TABLE rollout ADD COLUMN reviews TEXT;",
+		"ALTER TABLE rollout ADD COLUMN leftover INTEGER NOT NULL DEFAULT 0;",
+	}
+}
 
 // dsn names the file and what every connection to it is told. None of that changes a file that is not ours.
 func dsn(path string, busy time.Duration, readOnly bool) string {
@@ -109,8 +115,8 @@ func createTables(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	change := schema
-	if version == 1 {
-		change = migration
+	if version > 0 {
+		change = strings.Join(migrations()[version-1:], " ")
 	}
 	_, err = conn.ExecContext(ctx, fmt.Sprintf("%s PRAGMA application_id = %d; PRAGMA user_version = %d;", change, applicationID, schemaVersion))
 	return err

@@ -81,7 +81,7 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 		{"another program's database", other("other.db", "CREATE TABLE person (name TEXT)"), "another program's database"},
 		{"another program's empty database", other("other-empty.db", "PRAGMA application_id = 7"), "application ID 0x7"},
 		{"a database without our mark", other("other-version.db", "PRAGMA user_version = 1"), "no patchflow journal"},
-		{"a newer schema", other("newer.db", "PRAGMA user_version = 3"), "newer version: its schema is 3, this version knows 2"},
+		{"a newer schema", other("newer.db", "PRAGMA user_version = 4"), "newer version: its schema is 4, this version knows 3"},
 		{"no schema", other("older.db", "PRAGMA user_version = 0"), "schema 0"},
 		{"a file that is cut off", file("cut.db", whole[:len(whole)/2]), "damaged or cut off"},
 		{"a file that ends in its header", file("head.db", whole[:60]), "head.db"},
@@ -102,15 +102,24 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 	}
 }
 
-// A file that the first version has written is brought up to date when it is opened, with all that it holds.
+// A file that an earlier version has written is brought up to date when it is opened, with all that it holds.
 func TestAnOlderFileIsTakenOver(t *testing.T) {
+	for version, change := range []string{1: "ALTER TABLE rollout DROP COLUMN leftover; ALTER TABLE rollout DROP COLUMN reviews", 2: "ALTER TABLE rollout DROP COLUMN leftover"} {
+		if version > 0 {
+			t.Run(fmt.Sprint("version ", version), func(t *testing.T) { takeOver(t, change, fmt.Sprint("PRAGMA user_version = ", version)) })
+		}
+	}
+}
+
+func takeOver(t *testing.T, changes ...string) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "old.db")
 	j := openAt(t, path)
 	h := killHead(0, 2)
 	h.Quarantine = []rollout.Quarantine{{Patch: "p1", Tenant: "acme", Reason: "bad"}}
 	require.NoError(t, j.Create(t.Context(), h, []byte("plan"), [][]byte{[]byte("one"), []byte("two")}))
 	require.NoError(t, j.Close())
-	execAt(t, path, "ALTER TABLE rollout DROP COLUMN reviews", "PRAGMA user_version = 1")
+	execAt(t, path, changes...)
 
 	for range 2 {
 		j = openAt(t, path)
@@ -119,11 +128,13 @@ func TestAnOlderFileIsTakenOver(t *testing.T) {
 		require.Equal(t, h.Quarantine, rec.Head.Quarantine)
 		h.Entries++
 		h.Reviews = append(h.Reviews, rollout.Review{Ring: "broad", Due: h.Updated.UTC()})
+		h.Leftover++
 		require.NoError(t, j.Append(t.Context(), h, [][]byte{[]byte("next")}))
 		rec, err = j.Load(t.Context(), h.Key)
 		require.NoError(t, err)
 		require.Equal(t, h.Reviews, rec.Head.Reviews)
 		require.Equal(t, h.Entries, rec.Head.Entries)
+		require.Equal(t, h.Leftover, rec.Head.Leftover)
 		require.NoError(t, j.Close())
 	}
 }

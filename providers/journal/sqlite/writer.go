@@ -124,10 +124,10 @@ func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
 		{&w.begin, "BEGIN IMMEDIATE"},
 		{&w.commit, "COMMIT"},
 		{&w.rollback, "ROLLBACK"},
-		{&w.insertRollout, `INSERT INTO rollout (tenant, id, entries, stage, final, created, updated, quarantine, reviews)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number`},
+		{&w.insertRollout, `INSERT INTO rollout (tenant, id, entries, stage, final, created, updated, quarantine, reviews, leftover)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number`},
 		{&w.insertPlan, "INSERT INTO plan (rollout, data) VALUES (?, ?)"},
-		{&w.updateRollout, `UPDATE rollout SET entries = ?, stage = ?, final = ?, created = ?, updated = ?, quarantine = ?, reviews = ?
+		{&w.updateRollout, `UPDATE rollout SET entries = ?, stage = ?, final = ?, created = ?, updated = ?, quarantine = ?, reviews = ?, leftover = ?
 			WHERE tenant = ? AND id = ? AND entries = ? RETURNING number`},
 		{&w.insertEntry, "INSERT INTO entry (rollout, n, data) VALUES (?, ?, ?)"},
 		{&w.count, "SELECT number, entries FROM rollout WHERE tenant = ? AND id = ?"},
@@ -183,7 +183,7 @@ func refused(err error) bool {
 
 func (w *writer) create(ctx context.Context, h headRow, plan []byte, entries [][]byte) error {
 	var number int64
-	row := w.insertRollout.QueryRowContext(ctx, h.tenant, h.id, h.entries, h.stage, h.final, h.created, h.updated, h.quarantine, h.reviews)
+	row := w.insertRollout.QueryRowContext(ctx, h.tenant, h.id, h.entries, h.stage, h.final, h.created, h.updated, h.quarantine, h.reviews, h.leftover)
 	err := row.Scan(&number)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rollout.ErrExists
@@ -200,7 +200,7 @@ func (w *writer) create(ctx context.Context, h headRow, plan []byte, entries [][
 func (w *writer) append(ctx context.Context, h headRow, entries [][]byte) error {
 	before := h.entries - int64(len(entries))
 	var number int64
-	row := w.updateRollout.QueryRowContext(ctx, h.entries, h.stage, h.final, h.created, h.updated, h.quarantine, h.reviews, h.tenant, h.id, before)
+	row := w.updateRollout.QueryRowContext(ctx, h.entries, h.stage, h.final, h.created, h.updated, h.quarantine, h.reviews, h.leftover, h.tenant, h.id, before)
 	err := row.Scan(&number)
 	if errors.Is(err, sql.ErrNoRows) {
 		_, have, err := w.find(ctx, h)
