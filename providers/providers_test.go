@@ -175,7 +175,7 @@ func TestLimitBelowOneIsOne(t *testing.T) {
 func TestPulledBeginsNothingAndKnowsNothing(t *testing.T) {
 	var p providers.Pulled
 	for name, call := range map[string]func(context.Context, rollout.Task) (rollout.Report, error){
-		"Deploy": p.Deploy, "Verify": p.Verify, "Rollback": p.Rollback, "Reboot": p.Reboot,
+		"Deploy": p.Deploy, "Verify": p.Verify, "Rollback": p.Rollback, "Reboot": p.Reboot, "Probe": p.Probe,
 	} {
 		r, err := call(t.Context(), rollout.Task{ID: "x"})
 		require.NoError(t, err, name)

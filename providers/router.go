@@ -159,6 +159,7 @@ var (
 	_ rollout.Verifier   = Pulled{}
 	_ rollout.Rollbacker = Pulled{}
 	_ rollout.Rebooter   = Pulled{}
+	_ rollout.Prober     = Pulled{}
 	_ rollout.Canceller  = Pulled{}
 )
 
@@ -173,6 +174,9 @@ func (Pulled) Rollback(context.Context, rollout.Task) (rollout.Report, error) { 
 
 // Reboot reports that the restart is queued.
 func (Pulled) Reboot(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
+
+// Probe reports that the look at what the device is there for is queued.
+func (Pulled) Probe(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
 
 // Status never knows: the agent has not told anything yet, or the rollout has heard it already.
 func (Pulled) Status(context.Context, rollout.Task) (rollout.Report, error) {

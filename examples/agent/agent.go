@@ -21,14 +21,17 @@ import (
 
 // A config is the file that an agent is installed with. Paths are taken from its folder.
 type config struct {
-	Console     string `json:"console"` // "https://127.0.0.1:8443"
-	Authority   string `json:"authority"`
-	Certificate string `json:"certificate"`
-	Key         string `json:"key"`
-	Token       string `json:"token"`
-	Programs    string `json:"programs"` // the folder of programs that is kept up to date
-	State       string `json:"state"`
-	Every       string `json:"every"` // between two calls: "1m"
+	Console     string   `json:"console"` // "https://127.0.0.1:8443"
+	Authority   string   `json:"authority"`
+	Certificate string   `json:"certificate"`
+	Key         string   `json:"key"`
+	Token       string   `json:"token"`
+	Manager     string   `json:"manager"`           // what is kept up to date: "programs", which are files in a folder, or "apt", the packages of a system
+	Root        string   `json:"root,omitempty"`    // that folder, or the root folder of that system; none: the system that runs
+	Restart     []string `json:"restart,omitempty"` // the command that restarts the device, as ["systemctl", "reboot"]; none: it is not restarted
+	Boot        string   `json:"boot,omitempty"`    // a file that has other words after each restart; none: that of Linux
+	State       string   `json:"state"`
+	Every       string   `json:"every"` // between two calls: "1m"
 }
 
 // An agent is the program on a device.
@@ -37,8 +40,9 @@ type agent struct {
 	token   string
 	client  *http.Client
 	device  rollout.Deployer // what can be done here
+	restart []string         // the command that restarts it
 	memory  *memory
-	boot    string
+	boot    string // which the device is in: an agent does not outlive it
 	every   time.Duration
 	now     func() time.Time
 	log     *log.Logger
@@ -54,7 +58,12 @@ func newAgent(path string, out io.Writer) (*agent, error) {
 	if err := readJSON(bytes.NewReader(text), &c); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	in := func(p string) string { return filepath.Join(filepath.Dir(path), p) }
+	in := func(p string) string {
+		if filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(filepath.Dir(path), p)
+	}
 	every, err := time.ParseDuration(c.Every)
 	if err != nil || every <= 0 {
 		return nil, fmt.Errorf("%s: every: %q is no length of time", path, c.Every)
@@ -75,20 +84,44 @@ func newAgent(path string, out io.Writer) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &agent{console: c.Console, token: c.Token, memory: m, boot: bootID(), every: every, now: time.Now, log: log.New(out, "", 0),
+	boot := linuxBoot
+	if c.Boot != "" {
+		boot = in(c.Boot)
+	}
+	a := &agent{console: c.Console, token: c.Token, memory: m, restart: c.Restart, boot: bootID(boot), every: every, now: time.Now, log: log.New(out, "", 0),
 		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13},
 		}}}
-	a.device, err = openPrograms(in(c.Programs), a.fetch)
-	return a, err
+	root := c.Root
+	if root != "" {
+		root = in(root)
+	}
+	switch {
+	case c.Manager == "programs" && root != "":
+		a.device, err = openPrograms(root, a.fetch)
+	case c.Manager == "programs":
+		err = errors.New("root: programs want a folder")
+	case c.Manager == "apt":
+		a.device, err = openApt(root)
+	default:
+		err = fmt.Errorf("manager: %q is neither programs nor apt", c.Manager)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
 }
 
-func (a *agent) close() { a.client.CloseIdleConnections() }
-
-// bootID tells one boot of this machine from another; "" where it cannot.
-func bootID() string {
-	text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return string(bytes.TrimSpace(text))
+// close ends what is under way, if that takes no longer than a minute. What is cut short is found out about by the next process.
+func (a *agent) close() error {
+	a.client.CloseIdleConnections()
+	c, ok := a.device.(interface{ Close(context.Context) error })
+	if !ok {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	return c.Close(ctx)
 }
 
 // run calls in until ctx ends. That nobody answers is no reason to stop.
@@ -113,13 +146,17 @@ func (a *agent) run(ctx context.Context) error {
 // errForget is wrapped by the error for a memory that cannot be written: an agent that forgets must not work.
 var errForget = errors.New("cannot remember what is done")
 
-// turn is one call: it tells what has not been told, asks for work, and does it.
+// turn is one call: it tells what has not been told, asks for work, and does it. While a task is under way whose end is not known yet, it does not
+// ask: the next one would meet it.
 func (a *agent) turn(ctx context.Context) error {
 	if err := a.recover(ctx); err != nil {
 		return err
 	}
 	if err := a.tell(ctx); err != nil {
 		return err
+	}
+	if a.memory.busy() {
+		return nil
 	}
 	var w work
 	if err := a.post(ctx, pathTasks, call{Boot: a.boot}, &w); err != nil {
@@ -132,20 +169,26 @@ func (a *agent) turn(ctx context.Context) error {
 		if err := a.tell(ctx); err != nil {
 			return err
 		}
+		if a.memory.busy() {
+			return nil // what else it was given it is given again
+		}
 	}
 	return nil
 }
 
-// recover ends what a crash has left begun: the device is asked what is true, and where it does not know, the task has failed in a
-// way that may pass. It is never begun again under its name.
+// recover ends what a crash or a restart has left begun: the device is asked what is true, and where it does not know, the task has failed in
+// a way that may pass. It is never begun again under its name. What is still under way stays so.
 func (a *agent) recover(ctx context.Context) error {
 	for _, e := range a.memory.tasks {
 		if e.Ended {
 			continue
 		}
-		r, err := a.device.Status(ctx, e.Task)
-		if err != nil || !r.Phase.Last() {
-			r = rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the agent was stopped while it was at it"}
+		r := a.stands(ctx, e)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.Phase == rollout.PhaseQueued || r.Phase == rollout.PhaseRunning {
+			continue
 		}
 		if err := a.end(e.Task, r); err != nil {
 			return err
@@ -154,14 +197,30 @@ func (a *agent) recover(ctx context.Context) error {
 	return nil
 }
 
-// do carries a task out, once.
+// stands says what has become of a task that was begun.
+func (a *agent) stands(ctx context.Context, e entry) rollout.Report {
+	if e.Task.Op == rollout.OpReboot {
+		return a.restarted(e)
+	}
+	r, err := a.device.Status(ctx, e.Task)
+	const stopped = "the agent was stopped while it was at it"
+	switch {
+	case err != nil:
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("%s, and what became of it cannot be told: %v", stopped, err)}
+	case r.Phase == rollout.PhaseUnknown:
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: stopped}
+	}
+	return r
+}
+
+// do carries a task out, once. It may be under way still when do returns.
 func (a *agent) do(ctx context.Context, t rollout.Task) error {
 	if e := a.memory.find(t.ID); e != nil {
 		e := *e
 		e.Told = false // it asks again because it has not heard
 		return a.remember(e)
 	}
-	if err := a.remember(entry{Task: t}); err != nil {
+	if err := a.remember(entry{Task: t, Boot: a.boot, Begun: a.now()}); err != nil {
 		return err
 	}
 	if !t.StartBy.IsZero() && !a.now().Before(t.StartBy) {
@@ -169,36 +228,50 @@ func (a *agent) do(ctx context.Context, t rollout.Task) error {
 			Message: "woke up too late: it was to begin before " + t.StartBy.UTC().Format(time.RFC3339)})
 	}
 	a.log.Printf("%s: begun", t.ID)
-	return a.end(t, a.work(ctx, t))
-}
-
-// work asks the device to do what t says.
-func (a *agent) work(ctx context.Context, t rollout.Task) rollout.Report {
-	var r rollout.Report
-	err := fmt.Errorf("%s: %w", t.Op, errors.ErrUnsupported)
-	switch t.Op {
-	case rollout.OpInstall:
-		r, err = a.device.Deploy(ctx, t)
-	case rollout.OpVerify:
-		if v, ok := rollout.Ability[rollout.Verifier](a.device, t); ok {
-			r, err = v.Verify(ctx, t)
-		}
-	case rollout.OpRollback:
-		if v, ok := rollout.Ability[rollout.Rollbacker](a.device, t); ok {
-			r, err = v.Rollback(ctx, t)
-		}
+	r, err := a.work(ctx, t)
+	if ctx.Err() != nil {
+		return ctx.Err() // it was stopped, not the device: what became of the task is asked when it runs again
 	}
 	if err != nil {
-		return rollout.Failure(err)
+		r = rollout.Failure(err)
+	}
+	if r.Phase == rollout.PhaseQueued || r.Phase == rollout.PhaseRunning {
+		return nil
 	}
 	if !r.Phase.Last() {
-		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the device has not said how it ended"}
+		r = rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the device has not said how it ended"}
 	}
 	r.BootID = a.boot
 	if t.Op == rollout.OpVerify {
 		r.Idle = a.idle(t)
 	}
-	return r
+	return a.end(t, r)
+}
+
+// work asks the device to do what t says. A restart is the agent's own: it is its memory that outlasts it.
+func (a *agent) work(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	switch t.Op {
+	case rollout.OpInstall:
+		return a.device.Deploy(ctx, t)
+	case rollout.OpReboot:
+		return a.reboot(ctx, t)
+	case rollout.OpVerify:
+		return ably(ctx, a, t, rollout.Verifier.Verify)
+	case rollout.OpRollback:
+		return ably(ctx, a, t, rollout.Rollbacker.Rollback)
+	case rollout.OpPrecheck, rollout.OpProbe:
+		return ably(ctx, a, t, rollout.Prober.Probe)
+	}
+	return rollout.Report{}, fmt.Errorf("%s: %w", t.Op, errors.ErrUnsupported)
+}
+
+// ably does t by an ability of the device, if it has that.
+func ably[T any](ctx context.Context, a *agent, t rollout.Task, do func(T, context.Context, rollout.Task) (rollout.Report, error)) (rollout.Report, error) {
+	able, ok := rollout.Ability[T](a.device, t)
+	if !ok {
+		return rollout.Report{}, fmt.Errorf("%s: %w", t.Op, errors.ErrUnsupported)
+	}
+	return do(able, ctx, t)
 }
 
 // idle says whether the earlier tasks that the console has heard no end of run no more. The agent carries out one task after the other, in
@@ -217,7 +290,9 @@ func (a *agent) idle(t rollout.Task) patch.Tri {
 
 func (a *agent) end(t rollout.Task, r rollout.Report) error {
 	a.log.Printf("%s: %s %s", t.ID, r.Phase, r.Message)
-	return a.remember(entry{Task: t, Ended: true, Report: r})
+	e := *a.memory.find(t.ID)
+	e.Ended, e.Report = true, r
+	return a.remember(e)
 }
 
 func (a *agent) remember(e entry) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -100,7 +101,7 @@ func TestWhoMayAskTheConsole(t *testing.T) {
 	}
 	server := httptest.NewUnstartedServer(c.handler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that are refused
-	server.TLS, err = ca.server()
+	server.TLS, err = ca.server(net.IPv4(127, 0, 0, 1))
 	require.NoError(t, err)
 	server.StartTLS()
 	defer server.Close()
@@ -491,6 +492,18 @@ func TestAnAgentIsInstalledWithAFile(t *testing.T) {
 	require.ErrorContains(t, write(map[string]any{"every": "1m", "authority": "none.pem"}), "none.pem")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.pem"), []byte("x"), 0o600))
 	require.ErrorContains(t, write(map[string]any{"every": "1m", "authority": "a.pem"}), "no certificate in a.pem")
-	_, err := newAgent(filepath.Join(dir, "none.json"), io.Discard)
+	ca, err := newAuthority()
+	require.NoError(t, err)
+	d := &demo{ca: ca, console: new(console)}
+	require.NoError(t, d.enrol("ada", dir, config{}))
+	good := func(key string, value any) map[string]any {
+		return map[string]any{"authority": "authority.pem", "certificate": "cert.pem", "key": "key.pem", "state": "state.json", "every": "1m", key: value}
+	}
+	require.ErrorContains(t, write(good("manager", "yum")), `agent.json: manager: "yum" is neither programs nor apt`)
+	require.ErrorContains(t, write(good("root", "programs")), `manager: "" is neither`)
+	require.ErrorContains(t, write(good("manager", "programs")), "root: programs want a folder")
+	require.NoError(t, write(good("manager", "apt")), "the system that runs")
+	require.ErrorContains(t, write(good("restart", "reboot")), "restart")
+	_, err = newAgent(filepath.Join(dir, "none.json"), io.Discard)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -85,9 +85,9 @@ func (a *authority) device(t inventory.Tenant, d inventory.DeviceID) (cert, key 
 	return cert, key, token, sha256.Sum256([]byte(token)), err
 }
 
-// server returns how a console on this machine is reached: by a certificate of its own, and by devices with theirs only.
-func (a *authority) server() (*tls.Config, error) {
-	cert, key, err := a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "console"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+// server returns how a console at an address is reached: by a certificate of its own, and by devices with theirs only.
+func (a *authority) server(at net.IP) (*tls.Config, error) {
+	cert, key, err := a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "console"}, IPAddresses: []net.IP{at},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ type demo struct {
 	dir     string
 	ca      *authority
 	console *console
+	server  *http.Server // of the console
 	addr    string
 	fleet   *store.Fleet // the product's own lists, of devices and of patches
 	runner  *runner.Runner
@@ -71,31 +72,25 @@ func demonstrate(ctx context.Context, out io.Writer) error {
 	defer os.RemoveAll(dir)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := &demo{out: &lines{w: out}, dir: dir, fleet: new(store.Fleet), agents: make(map[inventory.DeviceID]*process)}
-	if d.ca, err = newAuthority(); err != nil {
-		return err
-	}
-	if d.runner, err = runner.New(runner.Config{Patches: []patch.Source{d.fleet}, Devices: d.fleet, Deployer: providers.Pulled{},
-		Journal: new(memjournal.Journal), Observe: d.observe}); err != nil {
-		return err
-	}
-	d.console = &console{host: d.runner, lease: time.Second}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Add(1)
-	go func() { defer wg.Done(); _ = d.runner.Run(ctx) }()
-	server, err := d.listen()
+	fleet := new(store.Fleet)
+	printed := &lines{w: out}
+	d, err := newDemo(dir, net.IPv4(127, 0, 0, 1), printed, runner.Config{Patches: []patch.Source{fleet}, Devices: fleet, Deployer: providers.Pulled{},
+		Journal: new(memjournal.Journal), Observe: printed.observe})
 	if err != nil {
 		return err
 	}
-	defer server.Close()
+	defer d.server.Close()
+	d.fleet = fleet
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { _ = d.runner.Run(ctx) })
 
 	old := program("1.0")
 	for _, id := range []inventory.DeviceID{"ada", "bob", "cyd", "dan"} {
 		d.fleet.AddDevice(inventory.Device{Tenant: tenant, ID: id, Software: []inventory.Software{
 			{Manager: "programs", Ecosystem: "acme", Name: "tool", Version: semver("1.0")}}})
-		if err := d.enrol(id, old); err != nil {
+		if err := d.install(id, old); err != nil {
 			return err
 		}
 		if err := d.start(ctx, &wg, id); err != nil {
@@ -128,40 +123,55 @@ func demonstrate(ctx context.Context, out io.Writer) error {
 	return d.report()
 }
 
-// listen serves the console on this machine.
-func (d *demo) listen() (*http.Server, error) {
-	config, err := d.ca.server()
+// newDemo makes a console with a runner behind it, and serves it at an address of this machine. The caller runs the one and closes the other.
+func newDemo(dir string, at net.IP, out *lines, c runner.Config) (d *demo, err error) {
+	d = &demo{out: out, dir: dir, agents: make(map[inventory.DeviceID]*process)}
+	if d.ca, err = newAuthority(); err != nil {
+		return nil, err
+	}
+	if d.runner, err = runner.New(c); err != nil {
+		return nil, err
+	}
+	d.console = &console{host: d.runner, lease: time.Second}
+	secure, err := d.ca.server(at)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(at.String(), "0"))
 	if err != nil {
 		return nil, err
 	}
 	d.addr = listener.Addr().String()
-	server := &http.Server{Handler: d.console.handler(), TLSConfig: config, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
-	go func() { _ = server.ServeTLS(listener, "", "") }()
-	return server, nil
+	d.server = &http.Server{Handler: d.console.handler(), TLSConfig: secure, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
+	go func() { _ = d.server.ServeTLS(listener, "", "") }()
+	return d, nil
 }
 
-// enrol makes a device known, and gives it what its agent needs.
-func (d *demo) enrol(id inventory.DeviceID, installed []byte) error {
-	dir := filepath.Join(d.dir, string(id))
+// install makes a device known that keeps programs, and has the one of them.
+func (d *demo) install(id inventory.DeviceID, installed []byte) error {
+	folder := filepath.Join(d.dir, string(id), "programs")
+	return errors.Join(d.enrol(id, filepath.Dir(folder), config{Manager: "programs", Root: "programs"}), os.MkdirAll(folder, 0o755),
+		os.WriteFile(filepath.Join(folder, "tool"), installed, 0o755))
+}
+
+// enrol makes a device known, and puts into a folder what its agent needs: c, with how the console is reached.
+func (d *demo) enrol(id inventory.DeviceID, dir string, c config) error {
 	cert, key, token, hash, err := d.ca.device(tenant, id)
 	if err != nil {
 		return err
 	}
 	d.console.enrol(tenant, id, hash)
-	settings, err := json.Marshal(config{Console: "https://" + d.addr, Authority: "authority.pem", Certificate: "cert.pem", Key: "key.pem", Token: token,
-		Programs: "programs", State: "state.json", Every: "50ms"})
+	c.Console, c.Authority, c.Certificate, c.Key, c.Token = "https://"+d.addr, "authority.pem", "cert.pem", "key.pem", token
+	c.State, c.Every = "state.json", "50ms"
+	settings, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	err = os.MkdirAll(filepath.Join(dir, "programs"), 0o755)
-	for name, text := range map[string][]byte{"authority.pem": d.ca.pem, "cert.pem": cert, "key.pem": key, "agent.json": settings} {
+	err = os.MkdirAll(dir, 0o755)
+	for name, text := range map[string][]byte{"authority.pem": d.ca.pem, "cert.pem": cert, "key.pem": key} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), text, 0o600))
 	}
-	return errors.Join(err, os.WriteFile(filepath.Join(dir, "programs", "tool"), installed, 0o755))
+	return errors.Join(err, replace(filepath.Join(dir, "agent.json"), settings))
 }
 
 // start lets the agent of a device run until ctx ends, in a process of its own.
@@ -172,15 +182,13 @@ func (d *demo) start(ctx context.Context, wg *sync.WaitGroup, id inventory.Devic
 	}
 	p := new(process)
 	d.agents[id] = p
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
+	wg.Go(func() {
 		for ctx.Err() == nil {
 			if err := p.once(ctx, self, filepath.Join(d.dir, string(id), "agent.json"), func(line string) { d.out.printf("   %s: %s", id, line) }); err != nil && ctx.Err() == nil {
 				d.out.printf("   %s: %v; it is started again", id, err)
 			}
 		}
-	}()
+	})
 	return nil
 }
 
@@ -269,12 +277,12 @@ func (d *demo) roll(ctx context.Context, id rollout.ID) error {
 }
 
 // observe prints what is decided.
-func (d *demo) observe(_ context.Context, t runner.Transition) {
+func (l *lines) observe(_ context.Context, t runner.Transition) {
 	for _, e := range t.Batch.Events {
 		switch e.(type) {
 		case rollout.RingOpened, rollout.Judged, rollout.DeviceSettled, rollout.Postponed:
 			for _, m := range t.Plan.Describe(e) {
-				d.out.printf("%s", m)
+				l.printf("%s", m)
 			}
 		}
 	}

@@ -10,9 +10,15 @@
 // must be those of one device, which then gets its own tasks and no others. What is installed is fetched by the hash that the plan has
 // pinned, and checked before it takes the place of anything.
 //
-// console.go is what a vendor writes on the server, agent.go and state.go what goes onto devices. What an agent can do there is a
-// [rollout.Deployer]: here that of programs.go, which keeps programs that consist of one file; any other serves as well.
-// The tests give an agent that of package apt, and have it patch a Debian system of its own.
+// console.go is what a vendor writes on the server, agent.go, restart.go and state.go what goes onto devices. What an agent can do there is a
+// [rollout.Deployer]. Its file names one of two: "apt" is that of package apt, for the system that runs or one in a folder, and "programs"
+// that of programs.go, which keeps programs that consist of one file. Any other serves as well. Restarts are the agent's own: it
+// runs the command of its file, and when it comes back it tells by the boot whether the device was restarted.
+//
+// This is an agent for a Debian device with systemd, as the tests run it there:
+//
+//	{"console": "https://console.example:8443", "authority": "authority.pem", "certificate": "cert.pem", "key": "key.pem", "token": "...",
+//	 "manager": "apt", "restart": ["systemctl", "reboot"], "state": "state.json", "every": "1m"}
 package main
 
 import (
@@ -23,10 +29,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch err := run(ctx, os.Args[1:], os.Stdout); {
 	case errors.Is(err, flag.ErrHelp):
@@ -50,9 +57,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	if err := a.run(ctx); !errors.Is(err, context.Canceled) {
-		return err
+	if err = a.run(ctx); errors.Is(err, context.Canceled) {
+		err = nil
 	}
-	return nil
+	return errors.Join(err, a.close())
 }

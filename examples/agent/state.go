@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -23,6 +24,8 @@ type memory struct {
 // is told, and told before it is forgotten.
 type entry struct {
 	Task   rollout.Task   `json:"task"`
+	Boot   string         `json:"boot,omitempty"` // of the device when it was begun
+	Begun  time.Time      `json:"begun"`
 	Ended  bool           `json:"ended"`
 	Report rollout.Report `json:"report"` // once ended
 	Told   bool           `json:"told"`   // the console has it
@@ -54,6 +57,11 @@ func (m *memory) find(id rollout.TaskID) *entry {
 		return nil
 	}
 	return &m.tasks[i]
+}
+
+// busy says whether a task is under way whose end is not known.
+func (m *memory) busy() bool {
+	return slices.ContainsFunc(m.tasks, func(e entry) bool { return !e.Ended })
 }
 
 // put remembers e in place of what is known of its task, and returns when that is on the disk.
