@@ -57,7 +57,7 @@ func (m *Machine) counts(r int) Counts {
 		Devices:    m.size(r),
 		Succeeded:  n(Succeeded) - ring.unwell - ring.unproven,
 		NoNeed:     n(AlreadyInstalled, NotApplicable, Superseded),
-		Failed:     n(Failed),
+		Failed:     n(Failed) + ring.again,
 		RolledBack: n(RolledBack),
 		Stuck:      n(RollbackFailed),
 		Left:       n(Cancelled, Skipped, Gone) + ring.unproven,
@@ -67,6 +67,8 @@ func (m *Machine) counts(r int) Counts {
 		Unmeasured: ring.unmeasured,
 		Fine:       ring.voices.Fine,
 		Broke:      ring.voices.Broke,
+		Retried:    ring.retried,
+		Retrying:   ring.again - ring.away,
 	}
 	c.Sample = c.Succeeded + c.Bad()
 	switch ring.gate.Denominator {
@@ -89,11 +91,11 @@ func evaluate(g policy.Gate, c Counts) (failed, good bool) {
 	if c.Denominator <= 0 {
 		return false, false // zero of zero says nothing
 	}
-	bad, all := c.Bad()*10000, c.Denominator
+	bad, all := (c.Bad()-c.Retrying)*10000, c.Denominator // what is tried again has failed once already: it does not make a gate fail twice
 	enough := c.Sample >= g.MinSample
 	// More failures than the whole ring may have stay too many, however few devices have answered yet.
 	failed = bad > int(g.MaxFailed)*all && (enough || g.Denominator == policy.Assigned)
-	good = !failed && enough && c.Succeeded*10000 >= int(g.MinSuccess)*all
+	good = !failed && enough && c.Bad()*10000 <= int(g.MaxFailed)*all && c.Succeeded*10000 >= int(g.MinSuccess)*all
 	if g.Denominator == policy.Settled && c.Active > 0 {
 		good = false // those that answer first are not a fair sample of those that were begun
 	}
@@ -174,7 +176,7 @@ func (m *Machine) judge(r int) bool {
 
 // stuck says whether nothing can change in a ring by itself any more.
 func stuck(c Counts) bool {
-	return c.Sample+c.NoNeed+c.Left+c.Lapsed == c.Devices
+	return c.Sample+c.NoNeed+c.Left+c.Lapsed-c.Retrying == c.Devices
 }
 
 // passed closes a ring that is good enough and has soaked, or asks for a hand.
@@ -321,6 +323,8 @@ func (m *Machine) settleRest(o Outcome) {
 		dev := &m.dev[d]
 		switch {
 		case dev.state == settled:
+		case m.retrying(int32(d)):
+			m.settle(int32(d), dev.former, dev.fault)
 		case dev.former != Unsettled:
 			m.bins.add(bin{what: toSettle, outcome: dev.former, owes: dev.flags&owes != 0}, int32(d))
 		default:

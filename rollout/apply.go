@@ -159,6 +159,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Reopened:
 		return devices(e.Devices)
+	case Retried:
+		return m.fitsRetried(&e)
 	case UndoBegan:
 		return devices(e.Devices)
 	case Raised:
@@ -279,8 +281,7 @@ func (m *Machine) apply(e Event) {
 	case Lapsed:
 		for _, d := range e.Devices {
 			m.dev[d].flags = m.dev[d].flags&^lapsing | gone
-			m.rings[m.dev[d].ring].lapsed++
-			m.lapsed++
+			m.lapse(d, 1)
 			if m.dev[d].flags&undone == 0 {
 				m.free(d) // nobody keeps a place for it
 			}
@@ -309,6 +310,8 @@ func (m *Machine) apply(e Event) {
 			m.reopen(d)
 		}
 		m.dirty = true
+	case Retried:
+		m.applyRetried(e)
 	case Acknowledged:
 		for _, d := range e.Devices {
 			m.raised.note(d)
@@ -406,7 +409,7 @@ func (m *Machine) applyIssued(e Issued) {
 			if m.probes != nil {
 				m.probes[d].installed = true
 			}
-			dev.attempts++
+			m.attempt(d)
 		} else if e.Op == OpBackup {
 			m.applySaving(d)
 		} else if e.Op == OpPrecheck {
@@ -513,8 +516,7 @@ func (m *Machine) back(d int32) {
 	dev.offline = 0
 	if dev.flags&gone != 0 {
 		dev.flags &^= gone
-		m.rings[dev.ring].lapsed--
-		m.lapsed--
+		m.lapse(d, -1)
 		m.dirty = true
 	}
 }
@@ -536,8 +538,8 @@ func (m *Machine) applyPostponed(e Postponed) {
 		}
 		if !e.Spent {
 			// The try that was counted when the task was issued is given back.
-			if e.Op == OpInstall && dev.attempts > 0 && !was.prepares() {
-				dev.attempts--
+			if e.Op == OpInstall && !was.prepares() {
+				m.giveBack(d)
 			} else if e.Op != OpInstall && dev.tries > 0 {
 				dev.tries--
 			}
@@ -610,10 +612,11 @@ func (m *Machine) applySettled(e DeviceSettled) {
 			m.batch.Freed = append(m.batch.Freed, d) // it may be disrupted no longer
 		}
 		m.free(d)
+		m.endRetry(d)
+		dev.former = Unsettled
 		if dev.flags&gone != 0 {
 			dev.flags &^= gone
-			m.rings[dev.ring].lapsed--
-			m.lapsed--
+			m.lapse(d, -1)
 		}
 		before := m.weighBefore(d)
 		if dev.flags&undone != 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/patch"
 )
 
 // commanded carries out the command of a person, or refuses it and changes nothing.
@@ -63,7 +64,9 @@ func (m *Machine) commanded(c Command) error {
 		if dev := &m.dev[d]; dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone) != 0 {
 			return no("device %s is being worked on or settled", c.Device)
 		}
-		m.emit(DeviceSettled{Outcome: Skipped, Devices: []int32{int32(d)}})
+		m.bins.reset()
+		m.settle(int32(d), Skipped, patch.NoFault)
+		m.flush()
 	case DoPromote:
 		r, ok := m.ringNamed(c.Ring)
 		if !ok {
@@ -83,6 +86,8 @@ func (m *Machine) commanded(c Command) error {
 		return no("patch %q is not in quarantine here", c.Patch)
 	case DoAcknowledge:
 		return m.acknowledge(c, no)
+	case DoRetry:
+		return m.retryCommand(c, no)
 	case DoReview:
 		return m.review(c, no)
 	default:

@@ -193,7 +193,7 @@ func (m *Machine) disrupted(d int32) bool {
 	if dev.flags&session != 0 {
 		return true
 	}
-	if dev.flags&acked != 0 || dev.attempts == 0 {
+	if dev.flags&acked != 0 || m.begunOn(d) == 0 {
 		return false
 	}
 	o := dev.outcome

@@ -44,6 +44,7 @@ const (
 	kindAdmitted byte = 40
 	kindDeparted byte = 41
 	kindReopened byte = 42
+	kindRetried  byte = 43
 
 	kindAcknowledged byte = 48
 
@@ -284,6 +285,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeDeparted(d)
 	case kindReopened:
 		return Reopened{Devices: d.devices()}
+	case kindRetried:
+		return decodeRetried(d)
 	case kindAcknowledged:
 		return Acknowledged{Devices: d.devices(), By: d.string(), Reason: d.string()}
 	case kindRestartAnnounced:

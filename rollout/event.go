@@ -241,6 +241,9 @@ type Counts struct {
 
 	Fine  int `json:"fine,omitempty"`  // words of people that all is well, each person's last about each device
 	Broke int `json:"broke,omitempty"` // words that the patch broke something
+
+	Retried  int `json:"retried,omitempty"`  // tried again by hand, whatever has become of that
+	Retrying int `json:"retrying,omitempty"` // of these: what becomes of it is not known yet; in Failed meanwhile
 }
 
 // GateResult is the result of a gate.

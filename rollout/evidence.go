@@ -92,7 +92,7 @@ func (m *Machine) weigh(d int32) weight {
 	switch {
 	case dev.flags&touched == 0:
 		return weighsNothing
-	case dev.flags&overdue != 0:
+	case dev.flags&(overdue|proven) != 0:
 		return weighsFailed
 	}
 	switch dev.outcome {

@@ -39,11 +39,13 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		}
 		x.left(m, int32(i))
 		x.probes(m, int32(i))
+		x.hands(m, int32(i))
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
 		x.Next = instant(dev.due)
 		x.left(m, int32(i))
+		x.hands(m, int32(i))
 		return x
 	}
 	x.stage(m)
@@ -104,6 +106,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	}
 	x.raised(m, int32(i), at)
 	x.left(m, int32(i))
+	x.hands(m, int32(i))
 	return x
 }
 

@@ -220,6 +220,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if m.backups != nil {
 			m.backups = append(m.backups, saved{})
 		}
+		if m.hands != nil {
+			m.hands = append(m.hands, byHand{})
+		}
 		if m.probes != nil {
 			m.probes = append(m.probes, probed{})
 		}

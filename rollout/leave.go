@@ -290,6 +290,8 @@ func (m *Machine) reopen(d int32) {
 	}
 	m.free(d)
 	m.back(d)
+	m.endRetry(d)
+	m.forgetHands(d)
 	m.unplace(d)
 	if a := m.auxOf(d); a != nil {
 		a.unended = nil // nothing runs on through a new image

@@ -55,6 +55,7 @@ type Machine struct {
 	aux        []aux
 	backups    []saved  // by device; nil if the policy wants none
 	probes     []probed // by device; nil if the policy names none
+	hands      []byHand // by device; nil until one is tried again by hand
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
@@ -98,7 +99,7 @@ type device struct {
 	state    devState
 	op       Op
 	outcome  Outcome
-	former   Outcome     // before a rollback that has not begun
+	former   Outcome     // before a rollback that has not begun, or before it is tried again by hand
 	fault    patch.Fault // of the last failure
 	attempts uint8       // installations begun that count
 	tries    uint8       // of another operation
@@ -148,6 +149,7 @@ const (
 	foreign                      // belongs to another tenant
 	renewed                      // was made anew, and nothing was installed there since
 	unproven                     // succeeded, and has left before it was known to be well
+	proven                       // failed, and was tried again by hand: for the evidence it has failed
 )
 
 // aux holds what few devices have.
@@ -173,7 +175,8 @@ type ring struct {
 
 	unmeasured int // devices that succeeded and are not known to be well
 	unproven   int // devices that have left before that was known
-	voices     policy.Voices
+	retries
+	voices policy.Voices
 
 	asked    int // requests so far
 	request  policy.Request
@@ -607,7 +610,7 @@ func (m *Machine) task(d int32) Task {
 		Attempt: int(dev.tries), Issued: instant(dev.issued), StartBy: instant(dev.startBy), FinishBy: instant(dev.due),
 	}
 	if dev.op == OpInstall {
-		t.Attempt = int(dev.attempts)
+		t.Attempt = m.begunOn(d)
 	}
 	m.backupOf(d, &t)
 	t.Unended = m.unendedOf(d)

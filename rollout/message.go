@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,13 +73,13 @@ func english(code string) (string, bool) {
 	case "ring-held":
 		return "ring {ring} is held: {code}", true
 	case "gate-pass":
-		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-promoted":
-		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
+		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-fail":
-		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
+		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-open":
-		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something]", true
+		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "issued":
 		return "{op} {devices}", true
 	case "issued-absent":
@@ -153,6 +154,10 @@ func english(code string) (string, bool) {
 		return "{devices}: would come into {ring} now, and stays where it is[, says {by}][: {reason}]", true
 	case "left-reimaged":
 		return "{devices}: made anew, so that what is known of it is true no more[, says {by}][: {reason}][; {amid} was being worked on]", true
+	case "retried":
+		return "{devices}: tried again by hand, by {by}[: {reason}]", true
+	case "by-hand":
+		return "tried again by hand, times: {times}; installations begun so: {begun}; of its own: {own} of {max}", true
 	case "reopened":
 		return "{devices}: open again", true
 	case "has-retired":
@@ -346,7 +351,7 @@ func (p *Plan) Describe(e Event) []Message {
 	}
 	gate := func(code string, e Judged) Message {
 		return message(code, append([]string{"ring", ring(e.Ring), "by", e.By, "reason", e.Reason, "succeeded", strconv.Itoa(e.Counts.Succeeded),
-			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator)}, append(e.Evidence.params(), e.Counts.voices()...)...)...)
+			"bad", strconv.Itoa(e.Counts.Bad()), "denominator", strconv.Itoa(e.Counts.Denominator)}, slices.Concat(e.Evidence.params(), e.Counts.voices(), e.Counts.hands())...)...)
 	}
 	switch e := e.(type) {
 	case Began:
@@ -475,6 +480,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return p.tellDeparted(&e)
 	case Reopened:
 		return []Message{message("reopened", "devices", p.names(e.Devices))}
+	case Retried:
+		return []Message{message("retried", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
 	case Acknowledged:
 		return []Message{message("acknowledged", "devices", p.names(e.Devices), "by", e.By, "reason", e.Reason)}
 	case Withdrawn:

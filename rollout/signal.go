@@ -79,6 +79,8 @@ type Command struct {
 	Now    bool               `json:"now,omitempty"`    // with the undo commands: an emergency, which does not wait for windows; needs a reason
 	By     string             `json:"by"`
 	Reason string             `json:"reason,omitempty"`
+
+	Devices []inventory.DeviceID `json:"devices,omitempty"` // with DoRetry
 }
 
 // Do is a kind of [Command].
@@ -100,6 +102,7 @@ const (
 	DoAcknowledge    // a device that was left disrupted uses up no budget any more; also once the rollout is over
 	DoWithdraw       // a patch goes to nobody any more; what is installed stays
 	DoStop           // an emergency: as DoHalt, and the tenant begins no other rollout until every one that was stopped is resumed or has ended. A gate that fails later rolls back as the policy says
+	DoRetry          // devices that have failed are tried once more, each in its turn: all of them, or none. What was rolled back, skipped or cancelled is not: that was a decision
 )
 
 // afterwards says whether d makes sense for a rollout that is ending or over.
@@ -107,7 +110,7 @@ func (d Do) afterwards() bool { return d == DoRelease || d == DoReview || d == D
 
 func doNames() enum.Names {
 	return enum.Names{"nothing", "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release",
-		"review", "acknowledge", "withdraw", "stop"}
+		"review", "acknowledge", "withdraw", "stop", "retry"}
 }
 
 // String returns the lower-case name, as used in JSON.

@@ -61,7 +61,10 @@ type DeviceStatus struct {
 	Outcome  Outcome
 	Op       Op // what it is at, or waits for
 	Running  bool
-	Attempts int         // installations begun that count
+	Attempts int         // installations begun that count, without those by hand
+	Retried  int         // how often people have had it tried again ([DoRetry])
+	ByHand   int         // installations begun so that count
+	Retrying bool        // what becomes of the last of these is not known yet
 	Fault    patch.Fault // of the last failure
 	Owes     bool        // a restart
 	Offline  bool        // unreachable when it was last tried
@@ -81,6 +84,9 @@ func (m *Machine) Device(d int) DeviceStatus {
 		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
 		Stopping: dev.state == running && dev.flags&stopped != 0}
 	s.Left = dev.left()
+	if h := m.byHandOf(int32(d)); h.asked > 0 {
+		s.Retried, s.ByHand, s.Retrying = int(h.asked), int(h.begun), m.retrying(int32(d))
+	}
 	if a := m.auxOf(int32(d)); a != nil {
 		s.Deferred, s.Denied = int(a.delay.times), int(a.delay.refused)
 	}

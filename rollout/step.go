@@ -152,7 +152,7 @@ func (m *Machine) follow(r *TaskReport) {
 func (m *Machine) followInstall(d int32, r *TaskReport, fault patch.Fault) {
 	dev := &m.dev[d]
 	switch {
-	case dev.flags&undone != 0 && dev.attempts <= 1 && (r.Phase == PhaseStopped || fault.Done()):
+	case dev.flags&undone != 0 && m.begunOn(d) <= 1 && (r.Phase == PhaseStopped || fault.Done()):
 		m.settle(d, Cancelled, fault) // this rollout has changed nothing there, and takes nothing away
 	case dev.flags&undone != 0:
 		m.next(d, OpRollback)
@@ -177,7 +177,7 @@ func (m *Machine) followInstall(d int32, r *TaskReport, fault patch.Fault) {
 	case fault == patch.Permanent || fault == patch.Untrusted:
 		m.settle(d, Failed, fault)
 	default:
-		m.again(d, r, fault, int(dev.attempts), Failed)
+		m.again(d, r, fault, m.spent(d), Failed)
 	}
 }
 
@@ -213,7 +213,7 @@ func (m *Machine) followVerify(d int32, r *TaskReport, fault patch.Fault) {
 		m.again(d, r, fault, int(dev.tries), failure(isGone))
 	case isGone:
 		m.settle(d, RollbackFailed, patch.NoFault)
-	case int(dev.attempts) >= m.retry.Attempts || m.stage == StageEnding:
+	case m.spent(d) >= m.retry.Attempts || m.stage == StageEnding:
 		m.settle(d, Failed, patch.Transient)
 	case r.Idle == patch.No && m.awaits(d):
 		m.awaitEnd(d, patch.NoFault) // an earlier attempt is still at it
@@ -271,6 +271,9 @@ func (m *Machine) postpone(d int32, fault patch.Fault, spent bool, until int64) 
 }
 
 func (m *Machine) settle(d int32, o Outcome, fault patch.Fault) {
+	if was := m.cameTo(d, o); was != o {
+		o, fault = was, m.dev[d].fault
+	}
 	m.bins.add(bin{what: toSettle, outcome: o, fault: fault, owes: m.dev[d].flags&owes != 0 && o == Succeeded}, d)
 }
 

@@ -93,12 +93,14 @@ type Milestones struct {
 	Leaving Leaving   `json:"leaving,omitzero"` // and how; with [Reimaged] the times from Started to Undone are those of the new installation
 
 	Outcome  Outcome     `json:"outcome"`
-	Former   Outcome     `json:"former,omitzero"` // with Undone: the outcome when the rollback was decided
-	Fault    patch.Fault `json:"fault,omitzero"`  // of the last failure
-	Owes     bool        `json:"owes,omitempty"`  // a restart
-	Attempts int         `json:"attempts"`        // installations begun that count
-	Tasks    int         `json:"tasks"`           // of all kinds, those that do not count included
-	Late     int         `json:"late,omitempty"`  // reports that came too late to change anything
+	Former   Outcome     `json:"former,omitzero"`   // with Undone: the outcome when the rollback was decided
+	Fault    patch.Fault `json:"fault,omitzero"`    // of the last failure
+	Owes     bool        `json:"owes,omitempty"`    // a restart
+	Attempts int         `json:"attempts"`          // installations begun that count, without those by hand
+	Tasks    int         `json:"tasks"`             // of all kinds, those that do not count included
+	Late     int         `json:"late,omitempty"`    // reports that came too late to change anything
+	Retried  int         `json:"retried,omitempty"` // how often people have had it tried again
+	ByHand   int         `json:"byHand,omitempty"`  // installations begun so that count
 }
 
 // A Try is one task of a device, with what became of it. Times are zero where there is none.
@@ -241,6 +243,10 @@ func (t *Timeline) event(at int64, e Event) {
 		for _, d := range e.Devices {
 			t.lives[d].left, t.lives[d].how = at, e.How
 		}
+	case Retried:
+		for _, d := range e.Devices {
+			t.lives[d].at = 0
+		}
 	case Reopened:
 		for _, d := range e.Devices {
 			l := &t.lives[d]
@@ -346,6 +352,7 @@ func (t *Timeline) milestones(i int) Milestones {
 		Device: t.m.plan.Devices[i], Ring: t.m.plan.Rings[r].Name,
 		Offered: instant(t.rings[r].opened), Joined: instant(l.joined), Undone: instant(l.undone), Settled: instant(l.at),
 		Outcome: s.Outcome, Former: l.former, Fault: s.Fault, Owes: s.Owes, Attempts: s.Attempts, Late: int(l.late),
+		Retried: s.Retried, ByHand: s.ByHand,
 	}
 	if m.Offered.Before(m.Joined) && !m.Offered.IsZero() {
 		m.Offered = m.Joined

@@ -19,6 +19,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 			continue
 		}
 		before := m.weighBefore(d)
+		m.endRetry(d)
 		dev.flags |= undone
 		if m.awaits(d) {
 			m.auxOf(d).since = m.now

@@ -1,6 +1,10 @@
 package rollout
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/patchflow/patchflow/patch"
+)
 
 // withdraw ends the installation of a patch that must not go to anybody any more: devices that it has not reached are skipped, those
 // that install it are asked to stop, and none is tried again. What is installed stays.
@@ -58,12 +62,12 @@ func (m *Machine) leave() {
 		dev := &m.dev[d]
 		switch {
 		case dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone|picked) != 0:
-		case dev.attempts > 0:
+		case m.begunOn(d) > 0:
 			dev.flags |= picked
 			m.bins.add(bin{what: toSettle, outcome: Failed, fault: dev.fault}, d)
 		default:
 			dev.flags |= picked
-			m.bins.add(bin{what: toSettle, outcome: Skipped}, d)
+			m.settle(d, Skipped, patch.NoFault)
 		}
 	}
 	m.quitting = m.quitting[:0]

@@ -1,6 +1,7 @@
 package rollouttest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,6 +48,10 @@ type audited struct {
 	taken     bool // rolled back once
 	attempts  int
 	acked     bool // somebody knows that it was left disrupted
+	again     bool // tried again by hand, and it is not known what becomes of that
+	byHand    int  // installations begun since
+	handed    int  // and when it was tried again before
+	retried   bool // ever
 	reboots   int
 	begun     time.Time // when its last session of an installation was
 	saved     bool      // by a backup for the installation that is next
@@ -186,6 +191,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		return a.departed(at, &e)
 	case rollout.Reopened:
 		return a.reopened(at, &e)
+	case rollout.Retried:
+		return a.retriedByHand(&e)
 	case rollout.StopAsked:
 		return a.each(e.Devices, func(d *audited) error {
 			if d.left == rollout.Moved {
@@ -243,7 +250,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				d.since = time.Time{}
 			}
 			if e.Op == rollout.OpInstall && !e.Spent && d.op == rollout.OpInstall {
-				d.attempts--
+				*d.counter()--
 			}
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("postponed; running %v, %s", d.running, d.outcome)
@@ -288,7 +295,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("settled; running %v, %s", d.running, d.outcome)
 			}
-			if err := d.leaves(at, e.Outcome); err != nil {
+			if err := cmp.Or(d.leaves(at, e.Outcome), d.triedAgain(e.Outcome)); err != nil {
 				return err
 			}
 			if e.Outcome == rollout.RolledBack && !d.undone {
@@ -314,7 +321,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.seq == 0 || d.left != rollout.LeavingUnknown {
 				return fmt.Errorf("rolled back, and nothing was begun there, or it is %s", d.left)
 			}
-			d.undone, d.outcome = true, rollout.Unsettled
+			d.undone, d.outcome, d.again = true, rollout.Unsettled, false
 			return nil
 		})
 	case rollout.RingAsked:
@@ -482,7 +489,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		}
 		d.saved = true
 	case rollout.OpInstall:
-		d.attempts++
+		*d.counter()++
 		if !d.saved {
 			d.begun = at
 			if err := a.rates.begin(a.plan, i, at); err != nil {
@@ -506,8 +513,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 			return errors.New("installed before its turn")
 		case d.undone || d.taken:
 			return errors.New("installed after it was rolled back")
-		case d.attempts > a.retry.Attempts:
-			return fmt.Errorf("attempt %d of %d", d.attempts, a.retry.Attempts)
+		case d.attempts > a.retry.Attempts || d.byHand > 1:
+			return fmt.Errorf("attempt %d of %d, %d by hand", d.attempts, a.retry.Attempts, d.byHand)
 		case d.excused && !a.work(int(i)).Freezes().Open(at):
 			return errors.New("installed during a freeze")
 		case !d.excused && !a.work(int(i)).Open(at):
@@ -573,7 +580,7 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 		if ring.Counts.Active != active[r] {
 			return fmt.Errorf("ring %s: %d active, a recount finds %d", ring.Name, ring.Counts.Active, active[r])
 		}
-		if err := a.recount(r, ring.Counts); err != nil {
+		if err := cmp.Or(a.recount(r, ring.Counts), a.recountAgain(r, ring.Counts, outcomes[rollout.Failed])); err != nil {
 			return err
 		}
 		if planned.MaxActive > 0 && active[r] > planned.MaxActive {

@@ -23,7 +23,7 @@ func (a *Auditor) acknowledged(e *rollout.Acknowledged) error {
 
 // disrupted says whether an installation was begun on d that counts, and it is neither known to be well since nor acknowledged.
 func (d *audited) disrupted() bool {
-	if d.attempts == 0 || d.acked {
+	if d.attempts+d.byHand+d.handed == 0 || d.acked {
 		return false
 	}
 	switch d.outcome {

@@ -48,7 +48,7 @@ func (a *Auditor) raises(e *rollout.Raised) error {
 		for i := range a.plan.InRing(e.Ring) {
 			all++
 			d := &a.devices[i]
-			if o := d.outcome; o == rollout.Failed || o == rollout.RolledBack || o == rollout.RollbackFailed || o == rollout.Succeeded && d.worse {
+			if o := d.outcome; o == rollout.Failed || d.again || o == rollout.RolledBack || o == rollout.RollbackFailed || o == rollout.Succeeded && d.worse {
 				bad++
 			}
 		}

@@ -244,6 +244,14 @@ func person(seed uint64, m *rollout.Machine, n int, resting bool) (rollout.Comma
 	if more := dice(seed*7000003 + uint64(n)); more.chance(2) {
 		c.Do = pick(&more, rollout.DoWithdraw, rollout.DoStop)
 	}
+	if again := dice(seed*9000011 + uint64(n)); again.chance(15) {
+		c.Do = rollout.DoRetry
+		for i := range p.Devices {
+			if m.Device(i).Outcome == rollout.Failed && len(c.Devices) < 3 && again.chance(70) {
+				c.Devices = append(c.Devices, p.Devices[i])
+			}
+		}
+	}
 	c.Now = c.Force
 	switch {
 	case c.Do == rollout.DoCancel && d.chance(90):

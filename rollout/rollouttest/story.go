@@ -141,8 +141,8 @@ func (st *story) play(c *script.Command) error {
 	case "approve", "deny": // approve canary by=hans reason="looks good" digest=wrong request=q1/x: answer the request of a ring
 		// also groups=board,staff, rule="pilot is fine", expires=2h, emergency="why" with review=24h
 		return st.decide(c)
-	case "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release", "review", "acknowledge", "withdraw", "stop":
-		// undo-ring canary, promote canary; undo-device ada, skip ada, acknowledge ada; release p1; review canary: also by=hans reason="why" and the words force, now
+	case "pause", "resume", "halt", "cancel", "undo", "undo-ring", "undo-device", "skip", "promote", "release", "review", "acknowledge", "withdraw", "stop", "retry":
+		// undo-ring canary, promote canary; undo-device ada, skip ada, acknowledge ada; release p1; review canary; retry ada,bob: also by=hans reason="why" and the words force, now
 		return st.command(c)
 	case "seen", "grant": // seen bob: he was heard of; grant bob: he may be worked on, whether that is wanted or not
 		r, err := st.run(c)
@@ -469,8 +469,11 @@ func (st *story) tell(r *storyRun, e rollout.Event) {
 	}
 	suffix := ""
 	if issued, ok := e.(rollout.Issued); ok && issued.Op == rollout.OpInstall && len(issued.Devices) == 1 {
-		if n := r.tape.live.Device(int(issued.Devices[0])).Attempts; n > 1 {
-			suffix = fmt.Sprintf(", attempt %d", n)
+		switch s := r.tape.live.Device(int(issued.Devices[0])); {
+		case s.Retrying:
+			suffix = ", by hand"
+		case s.Attempts > 1:
+			suffix = fmt.Sprintf(", attempt %d", s.Attempts)
 		}
 	}
 	for _, m := range r.tape.plan.Describe(e) {

@@ -224,6 +224,10 @@ func (st *story) command(c *script.Command) error {
 		k.Device = inventory.DeviceID(subject)
 	case rollout.DoRelease, rollout.DoWithdraw:
 		k.Patch = patch.ID(subject)
+	case rollout.DoRetry:
+		for name := range strings.FieldsFuncSeq(subject, func(r rune) bool { return r == ',' }) {
+			k.Devices = append(k.Devices, inventory.DeviceID(name))
+		}
 	}
 	err = c.Each(func(key, value string) error {
 		switch key {
@@ -276,6 +280,9 @@ func (st *story) devices(r *storyRun, ring int) {
 		}
 		if s.Attempts > 1 {
 			line += fmt.Sprintf(", %d attempts", s.Attempts)
+		}
+		if s.Retried > 0 {
+			line += fmt.Sprintf(", %d by hand", s.ByHand)
 		}
 		if s.Owes {
 			line += ", owes a restart"

@@ -364,8 +364,14 @@ func (r *Runner) load(ctx context.Context, k rollout.Key, see func(entry []byte)
 }
 
 // Command carries out a command, and returns when it is written down. A command that makes no sense now is an error that
-// wraps [rollout.ErrCommand] or [rollout.ErrFinal], and changes nothing.
+// wraps [rollout.ErrCommand] or [rollout.ErrFinal], and changes nothing. So is one that has devices tried again ([rollout.DoRetry]) from which
+// Config.Hold, or a quarantine of any rollout of the tenant, keeps something back that they are to get.
 func (r *Runner) Command(ctx context.Context, k rollout.Key, c rollout.Command) error {
+	if c.Do == rollout.DoRetry {
+		if err := r.mayRetry(ctx, k, c.Devices); err != nil {
+			return err
+		}
+	}
 	return r.tell(ctx, k, func(at int64) rollout.Signal { return rollout.Commanded{At: unix(at), Command: c} })
 }
 

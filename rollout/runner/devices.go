@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,4 +155,38 @@ func (r *Runner) number(ctx context.Context, k rollout.Key, d inventory.DeviceID
 		return 0, fmt.Errorf("runner: %s: device %s is not in the plan: %w", k, d, rollout.ErrNotFound)
 	}
 	return int32(i), nil
+}
+
+// mayRetry says whether nothing keeps these devices from being tried again that their rollout itself does not know of.
+func (r *Runner) mayRetry(ctx context.Context, k rollout.Key, devices []inventory.DeviceID) error {
+	quarantine, err := r.Quarantine(ctx, k.Tenant)
+	if err != nil {
+		return err
+	}
+	no := func(d inventory.DeviceID, why string) error {
+		return fmt.Errorf("runner: %s: %s: %w: device %s: %s", k, rollout.DoRetry, rollout.ErrCommand, d, why)
+	}
+	var refused error
+	err = r.view(ctx, k, func(m *rollout.Machine) {
+		p := m.Plan()
+		for _, d := range devices {
+			i, known := p.Find(d)
+			if !known {
+				continue // the rollout says so itself
+			}
+			c := &p.Contents[p.Content[i]]
+			if r.cfg.Hold != nil {
+				if why, held := r.cfg.Hold(p.TenantOf(i), d, c, r.clock.Now()); held {
+					refused = cmp.Or(refused, no(d, why.String()))
+				}
+			}
+			for j := range quarantine {
+				if q := &quarantine[j]; q.Released.IsZero() && q.Tenant.Contains(p.TenantOf(i)) && (q.Device == "" || q.Device == d) &&
+					slices.ContainsFunc(c.Patches, func(x rollout.Pinned) bool { return x.ID == q.Patch }) {
+					refused = cmp.Or(refused, no(d, fmt.Sprintf("patch %s is in quarantine since rollout %s (%s): release it first", q.Patch, q.Rollout, q.Reason)))
+				}
+			}
+		}
+	})
+	return cmp.Or(err, refused)
 }
