@@ -62,6 +62,12 @@ type Head struct {
 type HeadQuery struct {
 	Tenant     inventory.Tenant // this tenant and those below; "" for all
 	Unfinished bool             // only those whose stage is not final
+	Leftover   bool             // only those whose stage is final and that have left devices disrupted; with Unfinished: both kinds
+}
+
+// Wants says whether a listing for q has h.
+func (q *HeadQuery) Wants(h *Head) bool {
+	return q.Tenant.Contains(h.Tenant) && (!q.Unfinished && !q.Leftover || q.Unfinished && !h.Stage.Final() || q.Leftover && h.Stage.Final() && h.Leftover > 0)
 }
 
 // A Record is a rollout as a journal returns it.

@@ -83,6 +83,23 @@ func journalUnfinished(t *testing.T, h JournalHarness) {
 	require.Equal(t, want, journalList(t, j, rollout.HeadQuery{Tenant: "acme", Unfinished: true}))
 	require.Len(t, journalList(t, j, rollout.HeadQuery{Unfinished: true}), 2*len(want))
 
+	left := journalHeadOf("acme", "left", 0)
+	left.Stage, left.Leftover = rollout.StageDone, 2
+	require.NoError(t, j.Create(ctx, left, nil, nil))
+	left.ID, left.Stage = "left-and-goes-on", rollout.StageActive
+	require.NoError(t, j.Create(ctx, left, nil, nil))
+	require.Equal(t, []string{"acme:left"}, journalList(t, j, rollout.HeadQuery{Leftover: true}))
+	want = append(want, "acme:left-and-goes-on")
+	slices.Sort(want)
+	require.Equal(t, want, journalList(t, j, rollout.HeadQuery{Tenant: "acme", Unfinished: true}))
+	want = append(want, "acme:left")
+	slices.Sort(want)
+	require.Equal(t, want, journalList(t, j, rollout.HeadQuery{Tenant: "acme", Unfinished: true, Leftover: true}))
+	left = journalHeadOf("acme", "left", 0)
+	left.Stage, left.Entries = rollout.StageDone, 1
+	require.NoError(t, j.Append(ctx, left, journalData("acknowledged")))
+	require.Empty(t, journalList(t, j, rollout.HeadQuery{Leftover: true}))
+
 	back := journalHeadOf("acme", "reached-done", 1)
 	back.Stage = rollout.StageUndoing
 	require.NoError(t, j.Append(ctx, back, nil))

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -35,24 +36,29 @@ func (r *Runner) compareOver(ctx context.Context) error {
 		all = append(all, t)
 	}
 	r.mu.Unlock()
+	known := make(map[rollout.Key]int)
 	for _, t := range all {
 		t.mu.Lock()
-		counts := t.agenda.Leftover()
+		maps.Copy(known, t.agenda.Leftover())
 		t.mu.Unlock()
-		for k, known := range counts {
-			rec, err := r.cfg.Journal.Load(ctx, k)
-			if err != nil {
-				return fmt.Errorf("runner: %s: journal: %w", k, err)
-			}
-			if rec.Head.Leftover >= known {
-				continue
-			}
-			m, _, err := r.replay(ctx, k)
-			if err != nil {
-				return err
-			}
-			r.noteOver(m, rollout.Batch{})
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Leftover: true}) {
+		if err != nil {
+			return fmt.Errorf("runner: journal: %w", err)
 		}
+		if head.Leftover >= known[head.Key] {
+			delete(known, head.Key)
+		}
+	}
+	for k := range known {
+		m, _, err := r.replay(ctx, k)
+		if err != nil {
+			return err
+		}
+		r.noteOver(m, rollout.Batch{})
 	}
 	return nil
 }

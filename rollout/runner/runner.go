@@ -177,11 +177,11 @@ func (r *Runner) Run(ctx context.Context) error {
 // only tell the agenda. None of them begins before all are known.
 func (r *Runner) takeUp(ctx context.Context) error {
 	var owners []*owner
-	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{}) {
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Unfinished: true, Leftover: true}) {
 		if err != nil {
 			return fmt.Errorf("runner: journal: %w", err)
 		}
-		if (!head.Stage.Final() || head.Leftover > 0) && r.claim(head.Key) {
+		if r.claim(head.Key) {
 			owners = append(owners, newOwner(r, head.Key, nil, head))
 		}
 	}

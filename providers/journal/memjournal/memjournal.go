@@ -105,7 +105,7 @@ func (j *Journal) Heads(ctx context.Context, q rollout.HeadQuery) iter.Seq2[roll
 			if ctx.Err() != nil {
 				break
 			}
-			if !q.Tenant.Contains(h.Tenant) || q.Unfinished && h.Stage.Final() {
+			if !q.Wants(&h) {
 				continue
 			}
 			if !yield(copyHead(h), nil) {

@@ -236,8 +236,13 @@ func headsQuery(q rollout.HeadQuery, after *rollout.Key) (query string, args []a
 		and("tenant >= ? AND tenant < ?", t, t+"0")
 		and("(tenant = ? OR tenant >= ?)", t, t+"/")
 	}
-	if q.Unfinished {
+	switch {
+	case q.Unfinished && q.Leftover:
+		and("(final = 0 OR leftover > 0)")
+	case q.Unfinished:
 		and("final = 0")
+	case q.Leftover:
+		and("final = 1 AND leftover > 0")
 	}
 	query = "SELECT " + headColumns + " FROM rollout"
 	if len(where) > 0 {

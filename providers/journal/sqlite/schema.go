@@ -35,7 +35,7 @@ CREATE TABLE rollout (
 	leftover   INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (tenant, id)
 ) STRICT;
-CREATE INDEX unfinished ON rollout (tenant, id) WHERE final = 0;
+CREATE INDEX open ON rollout (tenant, id) WHERE (final = 0 OR leftover > 0);
 CREATE TABLE plan (
 	rollout INTEGER PRIMARY KEY REFERENCES rollout,
 	data    BLOB NOT NULL
@@ -52,7 +52,8 @@ CREATE TABLE entry (
 func migrations() []string {
 	return []string{
 		"ALTER TABLE rollout ADD COLUMN reviews TEXT;",
-		"ALTER TABLE rollout ADD COLUMN leftover INTEGER NOT NULL DEFAULT 0;",
+		"ALTER TABLE rollout ADD COLUMN leftover INTEGER NOT NULL DEFAULT 0;" +
+			"DROP INDEX unfinished; CREATE INDEX open ON rollout (tenant, id) WHERE (final = 0 OR leftover > 0);",
 	}
 }
 

@@ -104,7 +104,8 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 
 // A file that an earlier version has written is brought up to date when it is opened, with all that it holds.
 func TestAnOlderFileIsTakenOver(t *testing.T) {
-	for version, change := range []string{1: "ALTER TABLE rollout DROP COLUMN leftover; ALTER TABLE rollout DROP COLUMN reviews", 2: "ALTER TABLE rollout DROP COLUMN leftover"} {
+	second := "DROP INDEX open; ALTER TABLE rollout DROP COLUMN leftover; CREATE INDEX unfinished ON rollout (tenant, id) WHERE final = 0"
+	for version, change := range []string{1: second + "; ALTER TABLE rollout DROP COLUMN reviews", 2: second} {
 		if version > 0 {
 			t.Run(fmt.Sprint("version ", version), func(t *testing.T) { takeOver(t, change, fmt.Sprint("PRAGMA user_version = ", version)) })
 		}
@@ -538,8 +539,10 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{"all, next page", rollout.HeadQuery{}, after, "USING INDEX sqlite_autoindex_rollout_1 ((tenant,id)>(?,?))"},
 		{"a tenant", rollout.HeadQuery{Tenant: "acme"}, nil, "(tenant>? AND tenant<?)"},
 		{"a tenant, next page", rollout.HeadQuery{Tenant: "acme"}, after, "((tenant,id)>(?,?) AND tenant<?)"},
-		{"unfinished", rollout.HeadQuery{Unfinished: true}, nil, "USING INDEX unfinished"},
-		{"unfinished of a tenant", rollout.HeadQuery{Tenant: "acme", Unfinished: true}, after, "USING INDEX unfinished"},
+		{"unfinished", rollout.HeadQuery{Unfinished: true}, nil, "USING INDEX open"},
+		{"open", rollout.HeadQuery{Unfinished: true, Leftover: true}, nil, "USING INDEX open"},
+		{"open of a tenant", rollout.HeadQuery{Tenant: "acme", Unfinished: true, Leftover: true}, after, "USING INDEX open"},
+		{"unfinished of a tenant", rollout.HeadQuery{Tenant: "acme", Unfinished: true}, after, "USING INDEX open"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			query, args := headsQuery(c.q, c.after)
