@@ -64,7 +64,6 @@ func build(t testing.TB, n int, image func(root string), systemd bool) *Bed {
 	makeDir(t, "/run/netns")
 	makeDir(t, "/run/systemd") // systemd-nspawn takes this machine for one that has it
 
-	run(t, "ip", "link", "set", "lo", "up")
 	run(t, "ip", "link", "add", "bed", "type", "bridge")
 	t.Cleanup(func() { run(t, "ip", "link", "delete", "bed") })
 	run(t, "ip", "address", "add", Gateway+"/16", "dev", "bed")

@@ -12,9 +12,13 @@ import (
 const inside = "PATCHFLOW_FLEETBED"
 
 // Main runs the tests of a package in namespaces of their own, where the machine allows that; elsewhere it runs them as they are,
-// and [New] says what is missing. It does not return.
+// and [New] says what is missing. Their network is that of the devices and 127.0.0.1. It does not return.
 func Main(m *testing.M) {
-	if os.Getenv(inside) != "" || os.Geteuid() != 0 {
+	if os.Getenv(inside) != "" {
+		_ = command("ip", "link", "set", "lo", "up") // New says that the program is missing
+		os.Exit(m.Run())
+	}
+	if os.Geteuid() != 0 {
 		os.Exit(m.Run())
 	}
 	unshare, err := exec.LookPath("unshare")

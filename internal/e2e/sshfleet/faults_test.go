@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/internal/fleetbed"
+	"github.com/patchflow/patchflow/internal/witness"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
@@ -163,7 +164,7 @@ func stormy(t *testing.T, n, kills int, long bool) {
 	for _, d := range s.Devices {
 		d.Wait(t)
 	}
-	told := s.prove(t, o, func(w *witness, d *fleetbed.Device) { w.disturbed, w.cut = true, slices.Contains(st.cut, d) })
+	told := s.prove(t, o, func(w *witness.Device, d *fleetbed.Device) { w.Disturbed, w.Cut = true, slices.Contains(st.cut, d) })
 	failed := make(map[patch.Fault]int)
 	tasks := 0
 	for i := range told.Plan().Devices {

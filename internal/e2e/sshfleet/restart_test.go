@@ -45,11 +45,11 @@ if [ -e /etc/breaks ]; then rm -f /etc/systemd/system/bed.service /etc/systemd/s
 			return err
 		}
 		d := deviceOf(told, o, i)
-		w.outcome, w.tries = told.Machine().Device(d).Outcome, told.Tries(d)
-		w.boots, w.restart = s.Devices[i].Boots(), true
-		require.Empty(t, w.contradictions(), "%s: %s", o.Names[i], &w)
-		require.Equal(t, rollout.Succeeded, w.outcome)
-		require.Equal(t, rollout.OpProbe, w.tries[len(w.tries)-1].Op)
+		w.Outcome, w.Tries = told.Machine().Device(d).Outcome, told.Tries(d)
+		w.Boots, w.Restart = s.Devices[i].Boots(), true
+		require.Empty(t, w.Contradictions(), "%s: %s", o.Names[i], w)
+		require.Equal(t, rollout.Succeeded, w.Outcome)
+		require.Equal(t, rollout.OpProbe, w.Tries[len(w.Tries)-1].Op)
 		return nil
 	}))
 	d := deviceOf(told, o, dead)

@@ -1,11 +1,9 @@
 package sshfleet
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -80,44 +78,7 @@ func (s *site) image(t *testing.T, root string) {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 
-	key, err := os.ReadFile(s.repo.Key)
-	require.NoError(t, err)
-	for _, dir := range []string{"etc/apt", "var/lib/dpkg", "var/lib/apt", "var/cache/apt", "var/log/apt"} {
-		require.NoError(t, os.RemoveAll(filepath.Join(root, dir)))
-	}
-	for _, dir := range []string{"etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/sources.list.d", "etc/apt/trusted.gpg.d", "var/lib/dpkg/info",
-		"var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib/dpkg/parts", "var/lib/dpkg/alternatives", "var/lib/apt/lists/partial",
-		"var/lib/apt/periodic", "var/cache/apt/archives/partial", "var/log/apt", "usr/share/update-notifier"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
-	}
-	sources := ""
-	for _, suite := range []string{stable, security} {
-		sources += fmt.Sprintf("deb [signed-by=/etc/apt/archive.asc] http://%s %s main\n", listener.Addr(), suite)
-	}
-	for name, content := range map[string]string{
-		"var/lib/dpkg/status": "", "var/lib/dpkg/available": "", "var/lib/dpkg/arch": s.arch + "\n",
-		"etc/apt/archive.asc": string(key), "etc/apt/sources.list": sources,
-		"etc/apt/apt.conf.d/bed": "Acquire::Languages \"none\";\nAcquire::Retries \"0\";\nAcquire::http::Timeout \"5\";\n",
-		"etc/os-release":         "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
-		"usr/share/update-notifier/notify-reboot-required": "",
-	} {
-		path := filepath.Join(root, name)
-		_ = os.Remove(path) // it may be a link
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
-	}
-	_ = os.Remove(filepath.Join(root, "etc/localtime")) // the log of dpkg is in UTC
-	script := `set -e
-mount --bind /dev "$1/dev"
-mount -t proc proc "$1/proc"
-chroot "$1" apt-get -qq update
-root=$1
-shift
-exec chroot "$root" apt-get -qq -y install "$@"`
-	c := exec.CommandContext(t.Context(), "unshare", append([]string{"--mount", "--pid", "--fork", "sh", "-c", script, "sh", root}, names()...)...)
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}
-	out, err := c.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, os.Remove(filepath.Join(root, dpkgLog)))
+	require.NoError(t, aptbed.System(t.Context(), root, s.arch, s.repo, "http://"+listener.Addr().String(), []string{stable, security}, names()...))
 }
 
 // publish offers the new versions. Installing takes a moment, as it does with larger packages.
