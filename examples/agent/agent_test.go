@@ -19,12 +19,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/internal/fleetbed"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/rollout"
 )
 
-// The demonstration starts itself again as its agents.
+// The demonstration starts itself again as its agents, and devices of a fleet have this program as theirs.
 func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	fleetbed.Main(m)
 }
 
 func TestDemonstration(t *testing.T) {
