@@ -122,7 +122,7 @@ func fleet() Policy {
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
 			Windows:   []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}},
-			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day}},
+			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day}, Before: BeforeIfPending},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true, Wait: 12 * Duration(time.Hour), MaxFailed: 2000, MaxFailures: 3, InWindows: true},
 		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
 			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5},

@@ -67,6 +67,7 @@ func TestWhatTighterMeans(t *testing.T) {
 		"retry.grace":           {{}, {Policy: Policy{Retry: Retry{Grace: 25 * hour}}}},
 		"backup.need":           {{Policy: Policy{Backup: Backup{Need: BackupBestEffort}}}, {Policy: Policy{Backup: Backup{Need: BackupRequired}}}},
 		"reboot.mode":           {{Policy: Policy{Reboot: Reboot{Mode: RebootAlways}}}, {Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}}}},
+		"reboot.before":         {{Policy: Policy{Reboot: Reboot{Before: BeforeIfPending}}}, {}},
 		"rollback.irreversible": {{Policy: Policy{Rollback: Rollback{Irreversible: true}}}, {}},
 		"rollback.acknowledged": {{Policy: Policy{Rollback: Rollback{Acknowledged: true}}}, {}},
 		"combine":               {{Combine: NearestWins}, {}},
@@ -387,7 +388,7 @@ func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
 	d := &inventory.Device{Tenant: "acme", ID: "a"}
 	vendor := Layer{Name: "v", Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}, Backup: Backup{Need: BackupRequired}}}
 	acme := Layer{Name: "a", Tenant: "acme", Policy: Policy{
-		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}, Deferrals: Deferrals{Max: 2}}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
+		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}, Deferrals: Deferrals{Max: 2}, Before: BeforeIfPending}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
 	require.NoError(t, acme.Validate())
 	e, err := Resolve([]Layer{vendor, acme}, d)
 	require.NoError(t, err)
@@ -400,5 +401,6 @@ func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
 	_, err = Resolve([]Layer{{Name: "v"}, acme}, d)
 	require.EqualError(t, err, "policy: layers v, a together: policy: reboot.windows: there are windows, but reboot.mode is never\n"+
 		"policy: reboot.deferrals: people may defer, but reboot.mode is never\n"+
+		"policy: reboot.before: devices are to be restarted before, but reboot.mode is never\n"+
 		"policy: backup.maxAge: there is an age, but backup.need is none")
 }

@@ -135,6 +135,33 @@ func (v *BackupNeed) UnmarshalText(text []byte) error {
 	return err
 }
 
+// RebootBefore says what becomes of a device that waits for a restart already, before anything is installed there.
+type RebootBefore uint8
+
+const (
+	BeforeNever     RebootBefore = iota // nobody looks: it is patched as it is
+	BeforeIfPending                     // every device is looked at, and one that waits for a restart is restarted first
+)
+
+func rebootBeforeNames() enum.Names { return enum.Names{"never", "if-pending"} }
+
+// String returns the lower-case name, as used in JSON and YAML.
+func (v RebootBefore) String() string {
+	return rebootBeforeNames().String("restart before an installation", int(v))
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (v RebootBefore) MarshalText() ([]byte, error) {
+	return rebootBeforeNames().Text("restart before an installation", int(v))
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. An unknown word is an error.
+func (v *RebootBefore) UnmarshalText(text []byte) error {
+	n, err := rebootBeforeNames().Parse("restart before an installation", text)
+	*v = RebootBefore(n)
+	return err
+}
+
 // RebootMode says whether devices are restarted.
 type RebootMode uint8
 

@@ -158,6 +158,12 @@ type Reboot struct {
 	Windows []Window   `json:"windows,omitempty" yaml:"windows,omitempty"` // when devices are restarted, freezes apart; none means as soon as a restart is due
 
 	Deferrals Deferrals `json:"deferrals,omitzero" yaml:"deferrals,omitempty"` // how often people may put a restart off; never unless set
+
+	// Before says whether a device that waits for a restart is restarted before the first installation there, which might fail for that, or
+	// have its effect mixed with what was installed earlier. Such a restart keeps the same windows and deferrals as any other. A device
+	// that still waits for one afterwards has failed as busy, and nothing was installed there. One of which it is not known whether it
+	// waits is patched all the same, and that is written down.
+	Before RebootBefore `json:"before,omitempty" yaml:"before,omitempty"`
 }
 
 // Backup says what must be kept of a device before anything is installed there, so that it can be taken back to that. A backup is a task of

@@ -117,6 +117,11 @@ func (m *Machine) fits(e Event) error {
 			return fmt.Errorf("probed: %d devices, %d results; the plan looks at %s", len(e.Devices), len(e.Down), m.plan.Policy.Health.Probes)
 		}
 		return devices(e.Devices)
+	case Looked:
+		if e.Then > LookedStill || m.looks == nil {
+			return fmt.Errorf("looked: %s; the plan restarts devices before %s", e.Then, m.plan.Policy.Reboot.Before)
+		}
+		return devices(e.Devices)
 	case Lapsed:
 		return devices(e.Devices)
 	case RestartAnnounced:
@@ -178,6 +183,8 @@ func (m *Machine) fitsOp(op Op) error {
 		return errors.New("a backup, and the plan wants none")
 	case (op == OpPrecheck || op == OpProbe) && m.probes == nil:
 		return fmt.Errorf("a %s, and the plan names no probes", op)
+	case op == OpLook && m.looks == nil:
+		return errors.New("a look, and the plan restarts nothing before")
 	}
 	return nil
 }
@@ -241,12 +248,7 @@ func (m *Machine) apply(e Event) {
 			m.leaveUnended(d)
 			m.dev[d].state = answered
 			m.dev[d].flags &^= picked
-			switch m.dev[d].op {
-			case OpDownload:
-				m.loading--
-			case OpPrecheck, OpBackup:
-				m.preparing--
-			}
+			m.breakOff(d)
 		}
 	case Postponed:
 		m.applyPostponed(e)
@@ -262,6 +264,8 @@ func (m *Machine) apply(e Event) {
 		m.applyProbed(e)
 	case BackedUp:
 		m.applyBackedUp(e)
+	case Looked:
+		m.applyLookedAt(e)
 	case Downloaded:
 		for _, d := range e.Devices {
 			dev := &m.dev[d]
@@ -414,6 +418,8 @@ func (m *Machine) applyIssued(e Issued) {
 			m.applySaving(d)
 		} else if e.Op == OpPrecheck {
 			m.applyProbing(d, true, false)
+		} else if e.Op == OpLook {
+			m.applyLooking(d)
 		} else if dev.tries < 255 {
 			dev.tries++
 		}
@@ -423,8 +429,8 @@ func (m *Machine) applyIssued(e Issued) {
 		if e.Op == OpRollback {
 			dev.former = Unsettled
 		}
-		if e.Op == OpReboot && dev.reboots < 255 {
-			dev.reboots++
+		if e.Op == OpReboot {
+			m.applyRestarting(d)
 		}
 		dev.seq++
 		dev.state, dev.op, dev.phase = running, e.Op, PhaseUnknown
@@ -483,14 +489,14 @@ func (m *Machine) applyAnswered(e Answered) {
 		}
 		dev.state = answered
 		dev.fault = r.Fault
+		if m.prepares(r.Device, dev.op) {
+			m.preparing--
+		}
 		switch dev.op {
-		case OpBackup:
-			m.preparing--
-		case OpPrecheck:
-			m.preparing--
+		case OpPrecheck, OpProbe:
 			m.applyLooked(r)
-		case OpProbe:
-			m.applyLooked(r)
+		case OpReboot:
+			m.applyRestarted(r)
 		}
 		if r.Idle == patch.Yes && dev.op == OpVerify {
 			m.applyIdle(r.Device)
@@ -574,6 +580,8 @@ func (m *Machine) applyPostponed(e Postponed) {
 			m.applyUnsaved(d, e.Spent)
 		case OpPrecheck:
 			m.applyUnchecked(d, e.Spent)
+		case OpLook:
+			m.applyUnlooked(d, e.Spent)
 		case OpProbe:
 			if e.Fault == patch.Unreachable {
 				m.probes[d].since = 0 // that uses up none of its time
@@ -595,6 +603,9 @@ func (m *Machine) applyPostponed(e Postponed) {
 func (m *Machine) free(d int32) {
 	dev := &m.dev[d]
 	if dev.flags&session != 0 {
+		if m.looks != nil {
+			m.looks[d].begun = 0
+		}
 		dev.flags &^= session
 		m.rings[dev.ring].active--
 		m.active--

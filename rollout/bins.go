@@ -25,6 +25,7 @@ const (
 	toSave
 	toAnnounce
 	toProbe
+	toLook
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -41,6 +42,7 @@ type bin struct {
 	failed  bool
 	backing Backing
 	probing Probing
+	looking Looking
 
 	devices []int32
 	until   []time.Time
@@ -50,7 +52,7 @@ type bin struct {
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing && b.looking == o.looking
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -108,6 +110,8 @@ func (m *Machine) flush() {
 			m.emit(BackedUp{Then: b.backing, Fault: b.fault, Devices: b.devices, Backups: b.backups})
 		case toProbe:
 			m.emit(Probed{Then: b.probing, Fault: b.fault, Devices: b.devices, Down: b.down})
+		case toLook:
+			m.emit(Looked{Then: b.looking, Fault: b.fault, Devices: b.devices})
 		case toStop:
 			m.emit(StopAsked{b.devices})
 			m.batch.Actions = append(m.batch.Actions, Stop{b.devices})

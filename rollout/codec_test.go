@@ -40,6 +40,7 @@ func everyEvent() []Event {
 		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
 		Departed{Relabelled, "cmdb", "moved house", []int32{1, 7}, []int32{7}, []string{"canary", ""}}, Reopened{[]int32{1, 7}},
 		Retried{[]int32{1, 7}, "olga", "the mirror is up again"},
+		Looked{LookedStill, patch.Busy, []int32{1, 7}},
 		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},
 		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},

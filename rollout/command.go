@@ -61,7 +61,7 @@ func (m *Machine) commanded(c Command) error {
 		if !ok {
 			return no("device %q is not in the plan", c.Device)
 		}
-		if dev := &m.dev[d]; dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone) != 0 {
+		if dev := &m.dev[d]; dev.state != waiting || dev.op != OpInstall && !m.restartsBefore(int32(d)) || dev.flags&(session|undone) != 0 {
 			return no("device %s is being worked on or settled", c.Device)
 		}
 		m.bins.reset()

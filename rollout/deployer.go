@@ -67,6 +67,9 @@ type Verifier interface {
 	// missing, with [patch.Permanent] if it is there and does not work, and with another fault if it could not look; an
 	// error says the same. It changes nothing. A second call with the same task ID may look again or tell what the first
 	// found. Progress is told by Status.
+	//
+	// With [OpLook] it is asked before anything is installed, and what counts is Report.Reboot alone: whether the device waits for a
+	// restart. It reports otherwise as above; that something is missing is what is expected.
 	Verify(ctx context.Context, t Task) (Report, error)
 }
 

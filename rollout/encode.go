@@ -48,6 +48,8 @@ const (
 
 	kindAcknowledged byte = 48
 
+	kindLooked byte = 49
+
 	kindMeasured  byte = 56
 	kindRegressed byte = 57
 	kindVoiced    byte = 58
@@ -299,6 +301,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeMeasured(d)
 	case kindRegressed:
 		return decodeRegressed(d)
+	case kindLooked:
+		return decodeLooked(d)
 	case kindProbed:
 		return decodeProbed(d)
 	case kindBackedUp:

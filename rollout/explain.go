@@ -56,6 +56,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.offline != 0 {
 		x.Reasons = append(x.Reasons, message("wait-offline", "since", clock(instant(dev.offline))))
 	}
+	x.before(m, int32(i))
 	if dev.op == OpReboot && (dev.flags&session == 0 || dev.flags&absent != 0 && dev.fault == patch.NoFault) && dev.offline == 0 {
 		x.delayed(m, int32(i), at)
 		if h := &m.groupOf(int32(i)).restarts; !h.open(at) {

@@ -226,6 +226,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if m.probes != nil {
 			m.probes = append(m.probes, probed{})
 		}
+		if m.looks != nil {
+			m.looks = append(m.looks, looked{})
+		}
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)

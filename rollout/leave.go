@@ -267,10 +267,10 @@ func (m *Machine) applyDeparted(e Departed) {
 
 // breakOff counts the task of d no more, which runs and of which nobody waits for the end.
 func (m *Machine) breakOff(d int32) {
-	switch m.dev[d].op {
-	case OpDownload:
+	switch {
+	case m.dev[d].op == OpDownload:
 		m.loading--
-	case OpPrecheck, OpBackup:
+	case m.prepares(d, m.dev[d].op):
 		m.preparing--
 	}
 }
@@ -314,6 +314,9 @@ func (m *Machine) reopen(d int32) {
 	}
 	if m.probes != nil {
 		m.probes[d] = probed{}
+	}
+	if m.looks != nil {
+		m.looks[d] = looked{}
 	}
 	if m.firsts != nil {
 		m.firsts[d] = 0

@@ -56,6 +56,7 @@ type Machine struct {
 	backups    []saved  // by device; nil if the policy wants none
 	probes     []probed // by device; nil if the policy names none
 	hands      []byHand // by device; nil until one is tried again by hand
+	looks      []looked // by device; nil unless the policy restarts devices before
 	auxFree    []int32
 	quarantine []Quarantine
 	reviews    []Review
@@ -266,6 +267,9 @@ func NewMachine(p Plan) (*Machine, error) {
 	m.undo, m.raised = make([][]Handle, len(p.Rings)), newRaisings(&p)
 	if len(p.Policy.Health.Probes.List) > 0 {
 		m.probes = make([]probed, len(p.Devices))
+	}
+	if p.Policy.Reboot.Before != policy.BeforeNever {
+		m.looks = make([]looked, len(p.Devices))
 	}
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))

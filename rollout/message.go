@@ -104,6 +104,18 @@ func english(code string) (string, bool) {
 		return "{devices}: downloaded", true
 	case "download-failed":
 		return "{devices}: not downloaded ahead[ ({fault})]", true
+	case "looked-unknown":
+		return "{devices}: not known whether it waits for a restart[ ({fault})], and patched all the same", true
+	case "looked-clear":
+		return "{devices}: waits for no restart", true
+	case "looked-pending":
+		return "{devices}: waits for a restart, which comes first", true
+	case "looked-still":
+		return "{devices}: waits for a restart after one, so left as it is", true
+	case "wait-look":
+		return "it is not known yet whether it waits for a restart: {tries} of {attempts} tries have failed", true
+	case "wait-restart-before":
+		return "it is restarted before anything is installed", true
 	case "probed-left-out":
 		return "{devices}: not well before[, {down} not up][ ({fault})], so left out", true
 	case "probed-before":
@@ -421,6 +433,8 @@ func (p *Plan) Describe(e Event) []Message {
 			fault = e.Fault.String()
 		}
 		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
+	case Looked:
+		return []Message{e.describe(p)}
 	case Probed:
 		return e.describe(p)
 	case BackedUp:

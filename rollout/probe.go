@@ -93,7 +93,7 @@ type probed struct {
 }
 
 // prepares says whether a task of this kind comes before an installation, in the same session.
-func (o Op) prepares() bool { return o == OpPrecheck || o == OpBackup }
+func (o Op) prepares() bool { return o == OpPrecheck || o == OpBackup || o == OpLook }
 
 // lacksPrecheck says whether a look at its probes comes before what is next on d. After an installation was begun there it is too late for that.
 func (m *Machine) lacksPrecheck(d int32) bool {
@@ -108,11 +108,16 @@ func (m *Machine) beginSession(d int32) {
 	if m.probes != nil {
 		m.probes[d].begun = m.now
 	}
+	if m.looks != nil {
+		m.looks[d].begun = m.now
+	}
 }
 
 // sessionBegun returns when the session of d began: with its installation, unless something was to come before.
 func (m *Machine) sessionBegun(d int32) int64 {
 	switch {
+	case m.looks != nil:
+		return m.looks[d].begun
 	case m.probes != nil:
 		return m.probes[d].begun
 	case m.backups != nil:
@@ -124,6 +129,9 @@ func (m *Machine) sessionBegun(d int32) int64 {
 // probesOf tells task t what is to be looked at.
 func (m *Machine) probesOf(d int32, t *Task) {
 	switch t.Op {
+	case OpLook:
+		t.Attempt = int(m.looks[d].tries)
+		return
 	case OpPrecheck:
 		t.Attempt = int(m.probes[d].tries)
 	case OpProbe:

@@ -173,6 +173,21 @@ func owing(t Task) *Report {
 	return fine(t)
 }
 
+// awaiting says of the first device, until it was restarted, that it waits for that, and of no other.
+func awaiting() func(Task) *Report {
+	restarted := false
+	return func(t Task) *Report {
+		r := fine(t)
+		if t.Handle.Device == 0 {
+			restarted = restarted || t.Op == OpReboot
+		}
+		if t.Op == OpLook {
+			r.Reboot = patch.TriOf(t.Handle.Device == 0 && !restarted)
+		}
+		return r
+	}
+}
+
 func silentOn(op Op) func(Task) *Report {
 	return func(t Task) *Report {
 		if t.Op == op && t.Handle.Device == 0 {
@@ -328,6 +343,8 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Deferrals.Each":     {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Each: 2 * hour}), want: "\n2h reboot"},
 		"Deferrals.Deadline": {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Deadline: 3 * hour}), want: "\n3h reboot"},
 
+		"Reboot.Before": {anew: awaiting, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
+			change: func(p *policy.Policy) { p.Reboot.Before = policy.BeforeIfPending }, want: "waits for a restart, which comes first\n0h reboot"},
 		"Reboot.Windows": {answer: owing, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
 			change: func(p *policy.Policy) {
 				p.Reboot.Windows = []policy.Window{{Start: 20 * 60, End: 21 * 60, Zone: "UTC"}}

@@ -105,7 +105,7 @@ func (m *Machine) follow(r *TaskReport) {
 	d := r.Device
 	dev := &m.dev[d]
 	fault := r.Fault
-	if r.Phase == PhaseFailed && fault == patch.NoFault && dev.op != OpVerify {
+	if r.Phase == PhaseFailed && fault == patch.NoFault && dev.op != OpVerify && dev.op != OpLook {
 		fault = patch.Transient
 	}
 	if r.Phase == PhaseStopped && (dev.op == OpVerify || dev.op == OpProbe) {
@@ -114,6 +114,8 @@ func (m *Machine) follow(r *TaskReport) {
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: r.Phase != PhaseSucceeded && !fault.Done(), fault: r.Fault}, d)
+	case OpLook:
+		m.followLook(d, r, fault)
 	case OpPrecheck:
 		m.followPrecheck(d, r, fault)
 	case OpBackup:
@@ -124,6 +126,8 @@ func (m *Machine) follow(r *TaskReport) {
 		m.followInstall(d, r, fault)
 	case OpReboot:
 		switch {
+		case m.lacksLook(d):
+			m.followRestartBefore(d, r, fault)
 		case dev.flags&absent != 0:
 			m.followRestartUndone(d, r, fault)
 		case r.Phase == PhaseSucceeded, dev.flags&undone != 0, fault == patch.Unreachable:
@@ -473,6 +477,10 @@ func (m *Machine) resume(d int32) {
 		return
 	}
 	if op == OpReboot && m.stage == StageEnding {
+		if m.lacksLook(d) {
+			m.settle(d, Cancelled, patch.NoFault)
+			return
+		}
 		op = OpVerify
 	}
 	if op == OpRollback && m.undoLater(d) {
@@ -487,6 +495,8 @@ func (m *Machine) timedOut(d int32) {
 	switch dev.op {
 	case OpDownload:
 		m.bins.add(bin{what: toLoad, failed: true}, d)
+	case OpLook:
+		m.followLook(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpPrecheck:
 		m.followPrecheck(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpBackup:
@@ -504,11 +514,14 @@ func (m *Machine) timedOut(d int32) {
 	case OpRollback:
 		m.verifyGone(d)
 	case OpReboot:
-		if dev.flags&absent != 0 {
+		switch {
+		case dev.flags&absent != 0:
 			m.verifyGone(d)
-			return
+		case m.lacksLook(d):
+			m.followRestartBefore(d, &TaskReport{}, patch.Unreachable)
+		default:
+			m.next(d, OpVerify)
 		}
-		m.next(d, OpVerify)
 	case OpVerify:
 		if dev.flags&absent == 0 && m.awaits(d) && (dev.flags&undone != 0 || m.savingUnended(d)) {
 			m.awaitEnd(d, patch.NoFault)

@@ -50,12 +50,13 @@ const (
 	OpBackup   // keep the device as it is, before its installation
 	OpPrecheck // look at the policy's probes before anything is installed
 	OpProbe    // look at them again once the installation was verified
+	OpLook     // look whether the device waits for a restart, before anything is installed
 
-	lastOp = OpProbe
+	lastOp = OpLook
 )
 
 func opNames() enum.Names {
-	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe"}
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe", "look"}
 }
 
 // String returns the lower-case name, as used in JSON and in task IDs.

@@ -387,5 +387,8 @@ func (t *Timeline) milestones(i int) Milestones {
 			m.Started = instant(x.issued)
 		}
 	}
+	if m.Rebooted.Before(m.Started) {
+		m.Rebooted = time.Time{} // that was before anything was installed
+	}
 	return m
 }

@@ -115,7 +115,7 @@ func (m *Machine) unendedOf(d int32) []TaskRef {
 
 // safely returns op, or that the device is looked at first, if a task of it may still be running with which op may not overlap.
 func (m *Machine) safely(d int32, op Op) Op {
-	if op == OpRollback && m.awaits(d) || (op == OpBackup || op == OpInstall) && m.awaits(d) && m.savingUnended(d) {
+	if op == OpRollback && m.awaits(d) || (op == OpBackup || op == OpInstall || op == OpLook) && m.awaits(d) && m.savingUnended(d) {
 		return OpVerify
 	}
 	return op

@@ -54,6 +54,8 @@ func (m *Machine) granted(devices []int32) {
 			left--
 			startBy = h.to
 			switch {
+			case m.lacksLook(d):
+				op = OpLook
 			case m.lacksPrecheck(d):
 				op = OpPrecheck
 			case m.lacksBackup(d):

@@ -61,7 +61,7 @@ func (m *Machine) leave() {
 	for _, d := range m.quitting {
 		dev := &m.dev[d]
 		switch {
-		case dev.state != waiting || dev.op != OpInstall || dev.flags&(session|undone|picked) != 0:
+		case dev.state != waiting || dev.op != OpInstall && !m.restartsBefore(d) || dev.flags&(session|undone|picked) != 0:
 		case m.begunOn(d) > 0:
 			dev.flags |= picked
 			m.bins.add(bin{what: toSettle, outcome: Failed, fault: dev.fault}, d)

@@ -255,7 +255,7 @@ func (a *agent) work(ctx context.Context, t rollout.Task) (rollout.Report, error
 		return a.device.Deploy(ctx, t)
 	case rollout.OpReboot:
 		return a.reboot(ctx, t)
-	case rollout.OpVerify:
+	case rollout.OpVerify, rollout.OpLook:
 		return ably(ctx, a, t, rollout.Verifier.Verify)
 	case rollout.OpRollback:
 		return ably(ctx, a, t, rollout.Rollbacker.Rollback)

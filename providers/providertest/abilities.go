@@ -68,6 +68,9 @@ func verifyPromises() []promise[*bench] {
 					require.NotContains(t, []patch.Fault{patch.NoFault, patch.Permanent}, r.Fault)
 				}
 			}},
+		{"Verify", "it looks before anything is installed too", "With [OpLook] it is asked before anything is installed", func(t *testing.T, b *bench) {
+			require.Equal(t, patch.NoFault, b.end(t, b.task(rollout.OpLook, b.Content)).Fault, "that something is missing is an answer")
+		}},
 		{"Verify", "nothing is changed", "It changes nothing.", func(t *testing.T, b *bench) {
 			need(t, b.Look != nil, "Look")
 			before := b.look(t)

@@ -243,6 +243,11 @@ func badAbilities() []badProvider {
 			})
 		})
 	}
+	add("verifier looks only afterwards", "Verify/it looks before anything is installed too", status(rollout.OpLook, func(_ rollout.Task, r *rollout.Report) {
+		if r.Phase == rollout.PhaseFailed {
+			r.Fault = patch.Permanent
+		}
+	}))
 	add("verifier repairs", "Verify/nothing is changed", func(w *world) {
 		w.verify = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 			r, err := w.Fleet.Verify(ctx, t)

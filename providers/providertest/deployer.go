@@ -144,7 +144,7 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 	switch task.Op {
 	case rollout.OpInstall:
 		r, err = b.d.Deploy(t.Context(), task)
-	case rollout.OpVerify:
+	case rollout.OpVerify, rollout.OpLook:
 		r, err = b.verifier.Verify(t.Context(), task)
 	case rollout.OpRollback:
 		r, err = b.rollbacker.Rollback(t.Context(), task)

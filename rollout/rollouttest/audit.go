@@ -76,6 +76,8 @@ type audited struct {
 	found     uint32    // probes that the last look did not find up
 	since     time.Time // when it was first looked at after its verification
 	fit       bool      // the policy's probes, if any, let it succeed
+
+	before restartBooks
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -209,6 +211,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 					a.plan.Devices[r.Device], r.Seq, d.running, d.seq)
 			}
 			d.answered(r)
+			d.lookedAt(r)
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
@@ -238,14 +241,16 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.running = false
 			return nil
 		})
+	case rollout.Looked:
+		return a.each(e.Devices, func(d *audited) error { return d.looked(&e) })
 	case rollout.Postponed:
-		if (e.Op == rollout.OpInstall || e.Op == rollout.OpBackup || e.Op == rollout.OpPrecheck) && e.Fault == patch.Unreachable {
+		if prepares(e.Op) && e.Fault == patch.Unreachable {
 			for _, d := range e.Devices {
 				a.rates.giveBack(a.plan, d, a.devices[d].begun)
 			}
 		}
 		return a.each(e.Devices, func(d *audited) error {
-			d.saved, d.checked = false, false
+			d.postponed(&e)
 			if e.Op == rollout.OpProbe && e.Fault == patch.Unreachable {
 				d.since = time.Time{}
 			}
@@ -429,11 +434,14 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if e.Op == rollout.OpInstall || e.Op == rollout.OpProbe {
 		d.fit = false
 	}
+	if err := a.startsBefore(at, i, e); err != nil {
+		return err
+	}
 	first := !d.installed
 	d.installed = d.installed || e.Op == rollout.OpInstall
 	d.running, d.op, d.issued, d.ran = true, e.Op, at, false
 	d.acked = d.acked && e.Op == rollout.OpDownload
-	d.saving = e.Op == rollout.OpBackup || d.saving && (e.Op == rollout.OpVerify || e.Op == rollout.OpPrecheck)
+	d.saving = e.Op == rollout.OpBackup || d.saving && (e.Op == rollout.OpVerify || e.Op == rollout.OpPrecheck || e.Op == rollout.OpLook)
 	d.seq++
 	a.tasks++
 	d.touched = d.touched || e.Op == rollout.OpInstall
@@ -472,10 +480,15 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		}
 		return a.undo.begins(a, at, int(i))
 	case rollout.OpPrecheck:
-		if s := a.work(int(i)); !first || d.saved || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive || !a.opened[r] {
+		if s := a.work(int(i)); !first || d.saved && !d.before.began || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive || !a.opened[r] {
 			return errors.New("looked at before its installation, and it is not its time")
 		}
-		d.begun, d.saved, d.checked = at, true, false
+		began := d.before.began
+		d.saved, d.checked, d.before.began = true, false, false
+		if began {
+			return nil // with a look
+		}
+		d.begun = at
 		return a.rates.begin(a.plan, i, at)
 	case rollout.OpBackup:
 		if s := a.work(int(i)); a.plan.Policy.Backup.Need == policy.BackupNone || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive {

@@ -130,6 +130,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if h := dice(uint64(*d) + 0xdefe7); h.chance(20) {
 		pol.Reboot.Deferrals = policy.Deferrals{Max: 1 + h.upTo(3), Notice: pick(&h, 0, hours(2)), Each: pick(&h, 0, hours(1), hours(9)), Deadline: pick(&h, 0, hours(10))}
 	}
+	if h := dice(uint64(*d) + 0xbef0e); h.chance(25) && pol.Reboot.Mode != policy.RebootNever {
+		pol.Reboot.Before = policy.BeforeIfPending
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}
@@ -223,6 +226,9 @@ func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttes
 	}
 	if back := dice(seed + 0xbac4); back.chance(40) {
 		cfg.Lingers = pick[policy.Share](&back, 1000, 6000)
+	}
+	if h := dice(seed + 0xbef0e); h.chance(70) {
+		cfg.Pending = pick[policy.Share](&h, 1000, 6000)
 	}
 	if offline {
 		cfg.Offline = pick[policy.Share](d, 0, 2000, 7000)

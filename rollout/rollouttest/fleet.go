@@ -26,6 +26,7 @@ type FleetConfig struct {
 	Restart   policy.Share // of the installations: want a restart
 	Lingers   policy.Share // of the rollbacks: take effect by a restart only
 	Lost      policy.Share // of the tasks: are done, and nobody hears of it
+	Pending   policy.Share // of the devices: wait for a restart at the beginning; a quarter of them for ever
 
 	// Slow is the share of the installations, rollbacks and backups that take up to half a day more, and whose device goes on with them
 	// whatever the host thinks of them meanwhile.
@@ -131,12 +132,12 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 	}
 	dev := f.device(t.Device, &t.Content)
 	// What one rollout has given up is not told to another; within one nothing but a look may overlap with it.
-	overlaps := t.Op != rollout.OpDownload && (f.cfg.Slow == 0 || t.Op != rollout.OpVerify && dev.rollout == t.Rollout)
+	overlaps := t.Op != rollout.OpDownload && (f.cfg.Slow == 0 || t.Op != rollout.OpVerify && t.Op != rollout.OpLook && dev.rollout == t.Rollout)
 	if now.Before(dev.free) && overlaps {
 		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
 	}
 	took := f.cfg.MinLatency
-	looks := t.Op == rollout.OpPrecheck || t.Op == rollout.OpProbe
+	looks := t.Op == rollout.OpPrecheck || t.Op == rollout.OpProbe || t.Op == rollout.OpLook
 	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 && !looks { // which is quick
 		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
 	}
@@ -221,6 +222,12 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 				up = patch.Unknown
 			}
 			ok.Probes = append(ok.Probes, rollout.ProbeResult{Name: p.Name, Up: up})
+		}
+	case rollout.OpLook:
+		ok = failed(patch.NoFault) // nothing was installed yet
+		ok.Reboot = patch.TriOf(f.draw(f.cfg.Pending, t.Device, "pending") && (dev.boot == 1 || f.draw(2500, t.Device, "for ever")))
+		if !calm && f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, "unknown") {
+			ok.Reboot = patch.Unknown
 		}
 	case rollout.OpBackup:
 		switch {

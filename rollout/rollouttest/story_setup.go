@@ -50,6 +50,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     level="helpdesk 2 10% 4h": who is told after so many failed attempts, at such a share of a ring, or after so long; 0 for never
 		//     probe=till (a service of that name) probes-before=leave-out probes-failed=unwell probes-within=15m probes-every=1m
+		//     reboot-before=if-pending: devices that wait for a restart are restarted before anything is installed
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
@@ -127,6 +128,8 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Joiners, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
+	case "reboot-before":
+		return text(&p.Reboot.Before, value)
 	case "deferrals":
 		return s.deferrals(value)
 	case "feedback":

@@ -150,7 +150,7 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 			return a.Rollback(ctx, t)
 		}
 		return lacks("cannot roll back")
-	case rollout.OpVerify:
+	case rollout.OpVerify, rollout.OpLook:
 		if a, ok := rollout.Ability[rollout.Verifier](r.cfg.Deployer, t); ok {
 			return a.Verify(ctx, t)
 		}

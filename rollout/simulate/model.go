@@ -264,7 +264,7 @@ func (d *drawn) took(op rollout.Op) Durations {
 		return d.Install
 	case rollout.OpReboot:
 		return d.Reboot
-	case rollout.OpVerify:
+	case rollout.OpVerify, rollout.OpLook:
 		return d.Verify
 	case rollout.OpRollback:
 		return d.Rollback

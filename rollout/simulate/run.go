@@ -283,6 +283,9 @@ func (w *world) begin(d int32) {
 	if (t.op == rollout.OpPrecheck || t.op == rollout.OpProbe) && a.report.Phase == rollout.PhaseSucceeded {
 		a.report.Probes = w.up()
 	}
+	if t.op == rollout.OpLook && a.report.Reboot == patch.Unknown {
+		a.report.Reboot = patch.No // nothing is known of restarts that devices wait for
+	}
 	if t.op == rollout.OpBackup && a.report.Phase == rollout.PhaseSucceeded {
 		a.report.Backup = rollout.Backup{ID: "simulated", At: time.Unix(0, w.now).UTC()}
 	}
