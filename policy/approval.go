@@ -50,9 +50,10 @@ func (b Bypass) within(o Bypass) bool {
 func (s Schedule) Bypassing(b Bypass) Schedule {
 	if b.Windows {
 		s.windows, s.plain = nil, nil
+		s.freezes, s.names, s.quiet = s.freezes[s.quiet:], s.names[s.quiet:], 0
 	}
 	if b.Freezes {
-		s.freezes, s.names = nil, nil
+		s.freezes, s.names = s.freezes[:s.quiet:s.quiet], s.names[:s.quiet:s.quiet]
 	}
 	if len(s.windows) == 0 && len(s.freezes) == 0 {
 		return Schedule{}

@@ -131,6 +131,7 @@ func settings() []setting {
 		{path: "reboot.timeout"},
 		{path: "reboot.windows"},
 		{path: "reboot.deferrals"},
+		{path: "reboot.quiet"},
 		{path: "reboot.before", order: func(l *Layer) int64 { return -int64(l.Policy.Reboot.Before) }},
 		{path: "rollback.on"},
 		{path: "rollback.maxFailed"},

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,5 +52,26 @@ func (c *checker) deferrals(path string, d Deferrals) {
 		c.fault(path, "max is missing: nobody may defer")
 	case d.Max > 0 && d.Notice >= 0 && d.Deadline >= 0 && with.Notice > with.Deadline:
 		c.fault(join(path, "deadline"), "%s is over before the restart is announced for, %s", with.Deadline, with.Notice)
+	}
+}
+
+// quiet warns of quiet times that leave nothing.
+func (l *linter) quiet() {
+	if len(l.policy.Reboot.Quiet) == 0 || l.policy.Reboot.Mode == RebootNever {
+		return
+	}
+	zones := l.facts.Zones
+	if len(zones) == 0 {
+		zones = []string{"UTC"}
+	}
+	for _, zone := range slices.Compact(slices.Sorted(slices.Values(zones))) {
+		s, err := l.policy.RestartSchedule(zone)
+		if err != nil {
+			continue // which is told of windows
+		}
+		if open, _ := s.Next(l.facts.Now); open.IsZero() {
+			l.warn(Warning{Code: LintNoRestart, Path: "reboot.quiet", Zone: zone})
+			return
+		}
 	}
 }

@@ -122,7 +122,8 @@ func fleet() Policy {
 			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour},
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
 			Windows:   []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}},
-			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day}, Before: BeforeIfPending},
+			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day},
+			Quiet:     []Window{{Start: 12 * 60, End: 13 * 60}}, Before: BeforeIfPending},
 		Rollback: Rollback{On: FailRollsBackRing, Irreversible: true, Acknowledged: true, Wait: 12 * Duration(time.Hour), MaxFailed: 2000, MaxFailures: 3, InWindows: true},
 		Health: Health{Metrics: []Metric{{Name: "boot-seconds", By: 3000, Least: 5, Samples: 2, Required: true},
 			{Name: "free-memory", Worse: WorseDown, By: 2000}}, Feedback: Feedback{Count: 3, Broke: 2000, Of: OfDevices, Answers: 5},
@@ -179,7 +180,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Policy.Retry", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
-			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Health.Probes", "Probes.List", "Reboot.Deferrals"}
+			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Health.Probes", "Probes.List", "Reboot.Deferrals", "Reboot.Quiet"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}
 }

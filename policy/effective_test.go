@@ -47,7 +47,7 @@ func TestEveryFieldHasAnEntryInTheTableOfSettings(t *testing.T) {
 			}
 			n++
 			require.True(t, known[at], "%s is in no layer: give it an entry in settings, and say what tighter means", at)
-			require.Equal(t, f.Type.Kind() == reflect.Slice && at != "rings" && at != "strata" && at != "health.metrics" && at != "escalation" && at != "covers" && !strings.HasSuffix(at, "windows"), func() bool { s, _ := settingOf(at); return s.adds }(), at)
+			require.Equal(t, f.Type.Kind() == reflect.Slice && at != "rings" && at != "strata" && at != "health.metrics" && at != "escalation" && at != "covers" && !strings.HasSuffix(at, "windows") && at != "reboot.quiet", func() bool { s, _ := settingOf(at); return s.adds }(), at)
 		}
 	}
 	visit(reflect.TypeFor[Policy](), "")
@@ -388,7 +388,8 @@ func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
 	d := &inventory.Device{Tenant: "acme", ID: "a"}
 	vendor := Layer{Name: "v", Policy: Policy{Reboot: Reboot{Mode: RebootIfRequired}, Backup: Backup{Need: BackupRequired}}}
 	acme := Layer{Name: "a", Tenant: "acme", Policy: Policy{
-		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}, Deferrals: Deferrals{Max: 2}, Before: BeforeIfPending}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
+		Reboot: Reboot{Windows: []Window{{Start: 60, End: 120}}, Deferrals: Deferrals{Max: 2}, Before: BeforeIfPending,
+			Quiet: []Window{{Start: 0, End: 30}}}, Backup: Backup{MaxAge: Duration(time.Hour)}}}
 	require.NoError(t, acme.Validate())
 	e, err := Resolve([]Layer{vendor, acme}, d)
 	require.NoError(t, err)
@@ -401,6 +402,7 @@ func TestWhatALayerSetsMayNeedWhatAnotherSets(t *testing.T) {
 	_, err = Resolve([]Layer{{Name: "v"}, acme}, d)
 	require.EqualError(t, err, "policy: layers v, a together: policy: reboot.windows: there are windows, but reboot.mode is never\n"+
 		"policy: reboot.deferrals: people may defer, but reboot.mode is never\n"+
+		"policy: reboot.quiet: there are quiet times, but reboot.mode is never\n"+
 		"policy: reboot.before: devices are to be restarted before, but reboot.mode is never\n"+
 		"policy: backup.maxAge: there is an age, but backup.need is none")
 }

@@ -70,11 +70,12 @@ const (
 	LintIdleStrata               // there are strata, and no ring that is divided after them
 	LintIdleLevel                // a level of the escalation waits for more attempts than there are
 	LintIdleUndoWindows          // rollbacks keep windows, and there is neither a window nor a freeze
+	LintNoRestart                // quiet times leave no time at all in which a device might be restarted
 )
 
 func lintNames() enum.Names {
 	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download", "idle-strata",
-		"idle-level", "idle-undo-windows"}
+		"idle-level", "idle-undo-windows", "no-restart"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -113,6 +114,7 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	l.strata()
 	l.levels()
 	l.undoWindows()
+	l.quiet()
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return cmp.Compare(a.Code, b.Code) })
 	return l.warnings
 }
@@ -349,6 +351,8 @@ func (w Warning) String() string {
 		fmt.Fprintf(&b, "nothing raises level %q: no device is tried so often", w.Name)
 	case LintIdleUndoWindows:
 		b.WriteString("there is neither a window nor a freeze that a rollback could keep")
+	case LintNoRestart:
+		fmt.Fprintf(&b, "quiet times leave no time in which devices in zone %q might be restarted: those that must be fail", w.Zone)
 	default:
 		b.WriteString("no warning")
 	}

@@ -159,6 +159,11 @@ type Reboot struct {
 
 	Deferrals Deferrals `json:"deferrals,omitzero" yaml:"deferrals,omitempty"` // how often people may put a restart off; never unless set
 
+	// Quiet are times in which nobody is disturbed: no device is restarted, whatever Windows say, and no restart is announced. What would
+	// be announced then is announced at the end of it, and a deadline of Deferrals that falls in one is moved to its end: nobody loses what
+	// was promised. Only an emergency is not kept: an approval that lifts windows, a rollout that was stopped, or a rollback at once.
+	Quiet []Window `json:"quiet,omitempty" yaml:"quiet,omitempty"`
+
 	// Before says whether a device that waits for a restart is restarted before the first installation there, which might fail for that, or
 	// have its effect mixed with what was installed earlier. Such a restart keeps the same windows and deferrals as any other. A device
 	// that still waits for one afterwards has failed as busy, and nothing was installed there. One of which it is not known whether it

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -18,6 +19,7 @@ type Schedule struct {
 	names   []string // of the freezes
 	need    int64    // how much of an opening must be left, in seconds
 	plain   []Window // the windows as they were written, for explanations
+	quiet   int      // so many of the freezes, the first, are quiet times
 }
 
 // An Opening is a time in which work may begin: at Open and after, before Close. Both are in UTC and whole seconds. An
@@ -42,14 +44,50 @@ func (p *Policy) Schedule(ws []Window, zone string, passed ...string) (Schedule,
 	return p.schedule("windows", ws, p.Fit.seconds(&p.Reboot), zone, passed)
 }
 
-// RestartSchedule returns when devices in zone are restarted: the windows of Reboot less the freezes that are not passed. Fit
-// keeps its time for a restart back there. Without such windows the schedule is always open: freezes do not part a restart from
-// the work that it belongs to.
+// RestartSchedule returns when devices in zone are restarted: the windows of Reboot less its quiet times and the freezes that are not
+// passed. Fit keeps its time for a restart back there. Without such windows it is always but in quiet times: freezes do not part a
+// restart from the work that it belongs to.
 func (p *Policy) RestartSchedule(zone string, passed ...string) (Schedule, error) {
-	if len(p.Reboot.Windows) == 0 {
+	r := &p.Reboot
+	if len(r.Windows) == 0 && len(r.Quiet) == 0 {
 		return Schedule{}, nil
 	}
-	return p.schedule("reboot.windows", p.Reboot.Windows, wholeSeconds(p.Fit.Reboot), zone, passed)
+	of := *p
+	if len(r.Windows) == 0 {
+		of.Freezes = nil
+	}
+	s, err := of.schedule("reboot.windows", r.Windows, wholeSeconds(p.Fit.Reboot), zone, passed)
+	if err != nil || len(r.Quiet) == 0 {
+		return s, err
+	}
+	spells, names := make([]spell, len(r.Quiet)), make([]string, len(r.Quiet))
+	for i := range r.Quiet {
+		loc, err := zoneOf(index("reboot.quiet", i), cmp.Or(r.Quiet[i].Zone, zone))
+		if err != nil {
+			return Schedule{}, err
+		}
+		spells[i], names[i] = r.Quiet[i].spell(loc), "quiet"
+	}
+	s.need, s.quiet = wholeSeconds(p.Fit.Reboot), len(spells)
+	s.freezes, s.names = append(spells, s.freezes...), append(names, s.names...)
+	return s, nil
+}
+
+// QuietSchedule returns when nobody in zone is disturbed: it is open in the quiet times of Reboot. There must be some.
+func (p *Policy) QuietSchedule(zone string) (Schedule, error) {
+	return new(Policy).schedule("reboot.quiet", p.Reboot.Quiet, 0, zone, nil)
+}
+
+// zoneOf loads the zone that a field goes by.
+func zoneOf(path, name string) (*time.Location, error) {
+	if name == "" {
+		return nil, fmt.Errorf("policy: %s: goes by the device's own clock, and the device names no zone: %w", path, ErrZone)
+	}
+	loc, err := loadZone(name)
+	if err != nil {
+		return nil, fmt.Errorf("policy: %s: %w", path, err)
+	}
+	return loc, nil
 }
 
 // DownloadSchedule returns when devices in zone download ahead: these windows, of a ring or of p, less the freezes that are not
@@ -65,14 +103,11 @@ func (p *Policy) schedule(field string, ws []Window, need int64, zone string, pa
 		if name == "" {
 			name = zone
 		}
-		if name == "" {
-			return nil, fmt.Errorf("policy: %s: goes by the device's own clock, and the device names no zone: %w", path, ErrZone)
-		}
 		loc, loaded := zones[name]
 		if !loaded {
 			var err error
-			if loc, err = loadZone(name); err != nil {
-				return nil, fmt.Errorf("policy: %s: %w", path, err)
+			if loc, err = zoneOf(path, name); err != nil {
+				return nil, err
 			}
 			zones[name] = loc
 		}

@@ -57,6 +57,10 @@ func (p *Policy) faults() []*FieldError {
 	if p.Reboot.Deferrals.Max > 0 && p.Reboot.Mode == RebootNever {
 		c.fault("reboot.deferrals", "people may defer, but reboot.mode is never")
 	}
+	c.windows("reboot.quiet", p.Reboot.Quiet)
+	if len(p.Reboot.Quiet) > 0 && p.Reboot.Mode == RebootNever {
+		c.fault("reboot.quiet", "there are quiet times, but reboot.mode is never")
+	}
 	c.enum("reboot.before", p.Reboot.Before)
 	if p.Reboot.Before != BeforeNever && p.Reboot.Mode == RebootNever {
 		c.fault("reboot.before", "devices are to be restarted before, but reboot.mode is never")

@@ -428,6 +428,9 @@ func (m *Machine) applyIssued(e Issued) {
 		}
 		if e.Op == OpRollback {
 			dev.former = Unsettled
+			if a := m.auxOf(d); a != nil {
+				a.delay = delay{} // the restart that it takes effect by is announced anew
+			}
 		}
 		if e.Op == OpReboot {
 			m.applyRestarting(d)
@@ -678,6 +681,9 @@ func (m *Machine) applyStaged(e Staged) {
 	}
 	if m.why != byStop || e.Stage == StageActive || e.Stage.Final() { // an emergency is over when it is resumed or has ended
 		m.why = e.Code
+	}
+	if e.Code == byStop {
+		m.hasten()
 	}
 	m.applyUndoStaged(&e)
 	m.stage, m.ending = e.Stage, e.Ending

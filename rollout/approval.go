@@ -284,6 +284,9 @@ func (m *Machine) lift(r int, b policy.Bypass) {
 
 // lift lifts b for the devices of a group.
 func (g *group) lift(b policy.Bypass) {
+	if b.Windows {
+		g.quiet = nil
+	}
 	for _, h := range []*hours{&g.hours, &g.unbound, &g.restarts, &g.ahead} {
 		*h = hours{schedule: h.schedule.Bypassing(b)}
 	}

@@ -95,7 +95,7 @@ func (m *Machine) flush() {
 		case toSettle:
 			m.emit(DeviceSettled{Outcome: b.outcome, Fault: b.fault, Owes: b.owes, Devices: b.devices})
 		case toAnnounce:
-			m.emit(RestartAnnounced{Devices: b.devices, Deadline: instant(m.now + int64(m.reboot.Deferrals.Deadline))})
+			m.emit(RestartAnnounced{Devices: b.devices, Deadline: instant(b.startBy)})
 		case toTimeOut:
 			m.emit(TimedOut{b.devices})
 		case toReturn:

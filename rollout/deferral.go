@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -67,16 +68,38 @@ type delay struct {
 	refused  uint8
 }
 
-// announce announces the restart of d, if people may put it off and do not know of it yet, and says whether it did.
-func (m *Machine) announce(d int32) bool {
-	if m.reboot.Deferrals.Max == 0 {
+// isQuiet says whether nobody is to be disturbed at d at an instant, and until when; 0 for ever.
+func (m *Machine) isQuiet(d int32, at int64) (until int64, quiet bool) {
+	g := m.groupOf(d)
+	if g.quiet == nil {
+		return 0, false
+	}
+	from, to := g.quiet.Next(instant(at))
+	return nanos(to), !from.IsZero() && !from.After(instant(at))
+}
+
+// unannounced says whether people may put the restart of d off and do not know of it yet.
+func (m *Machine) unannounced(d int32) bool {
+	a := m.auxOf(d)
+	return m.reboot.Deferrals.Max > 0 && (a == nil || a.delay.deadline == 0)
+}
+
+// announce announces the restart of d, if people may put it off and do not know of it yet, and says whether it did, or makes it wait for the end
+// of a quiet time. How d waits is said by k.
+func (m *Machine) announce(d int32, k bin) bool {
+	if !m.unannounced(d) {
 		return false
 	}
-	if a := m.auxOf(d); a != nil && a.delay.deadline != 0 {
-		return false
+	if until, quiet := m.isQuiet(d, m.now); quiet && until != 0 {
+		m.bins.postpone(k, d, until)
+		return true
 	}
-	m.bins.add(bin{what: toAnnounce}, d)
-	m.bins.postpone(bin{op: OpReboot, frees: true}, d, m.now+int64(m.reboot.Deferrals.Notice))
+	deadline := m.now + int64(m.reboot.Deferrals.Deadline)
+	if until, quiet := m.isQuiet(d, deadline); quiet && until != 0 {
+		deadline = until
+	}
+	m.bins.add(bin{what: toAnnounce, startBy: deadline}, d)
+	m.bins.postpone(k, d, m.now+int64(m.reboot.Deferrals.Notice))
 	return true
 }
 
@@ -98,7 +121,7 @@ func (m *Machine) deferred(s Deferred) error {
 		return no("there is no device %d in the plan", s.Device)
 	}
 	dev, a := &m.dev[s.Device], m.auxOf(s.Device)
-	if dev.state != waiting || dev.op != OpReboot || dev.flags&undone != 0 || a == nil || a.delay.deadline == 0 {
+	if dev.state != waiting || dev.op != OpReboot || dev.flags&undone != 0 && dev.flags&absent == 0 || a == nil || a.delay.deadline == 0 {
 		return no("no restart of device %s is announced", m.plan.Devices[s.Device])
 	}
 	e := RestartDeferred{Device: s.Device, By: s.By}
@@ -126,6 +149,9 @@ func (m *Machine) deferred(s Deferred) error {
 // restartedAt returns when d, which waits for its restart, is restarted at the earliest.
 func (m *Machine) restartedAt(d int32) int64 {
 	at := max(m.dev[d].due, m.now)
+	if m.dev[d].flags&absent != 0 && !m.plan.Policy.Rollback.InWindows {
+		return at
+	}
 	if h := &m.groupOf(d).restarts; !h.open(at) {
 		return h.from
 	}
@@ -148,6 +174,9 @@ func (x *Explanation) delayed(m *Machine, d int32, now int64) {
 	a, due := m.auxOf(d), m.dev[d].due
 	if a == nil || a.delay.deadline == 0 || due <= now {
 		return
+	}
+	if at := m.restartedAt(d); at != math.MaxInt64 {
+		due = at
 	}
 	x.Reasons = append(x.Reasons, message("wait-announced", "at", clock(instant(due)), "times", strconv.Itoa(int(a.delay.times)),
 		"max", strconv.Itoa(m.reboot.Deferrals.Max), "deadline", clock(instant(a.delay.deadline))))

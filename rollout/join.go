@@ -295,7 +295,7 @@ func (m *Machine) hasHours(r int, zone string, content uint32) error {
 	p, passed := &m.plan.Policy, m.plan.Contents[content].Passes
 	_, err := p.Schedule(work, zone, passed...)
 	if err == nil {
-		_, err = p.RestartSchedule(zone, passed...)
+		_, err = p.RestartSchedule(zone, passed...) // and with it in its quiet times
 	}
 	if err == nil && len(ahead) > 0 {
 		_, err = p.DownloadSchedule(policy.Download{Windows: ahead}, zone, passed...)

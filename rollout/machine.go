@@ -219,33 +219,18 @@ func (s ringState) String() string {
 type group struct {
 	ring     int
 	slot     slot
-	line             // those that are fresh
-	fresh    int     // members before this have been begun or settled, or are urgent
-	first    []int32 // members that have become urgent, in their order; those that moved on are passed over
-	again    []timer // begun before, waiting for another try whose time has come; those that moved on are passed over
-	urgents  int     // how many have ever been in first
-	excused  []timer // of these, the devices that need not wait for a window
-	hours            // in which work begins
-	unbound  hours   // the same for devices that are excused
-	restarts hours   // in which devices are restarted
-	ahead    hours   // in which they download
-	loads    bool    // whether they do
-}
-
-// hours are the openings of a schedule, with the one that was looked up last.
-type hours struct {
-	schedule policy.Schedule
-	from, to int64 // the opening that holds asked, or the next; to 0 means that it never closes
-	asked    int64 // the instant it was looked up for; what is earlier is looked up again
-	known    bool
-}
-
-// hours returns those that device d, a member of g, goes by.
-func (m *Machine) hoursOf(d int32, g *group) *hours {
-	if m.dev[d].flags&excused != 0 {
-		return &g.unbound
-	}
-	return &g.hours
+	line                      // those that are fresh
+	fresh    int              // members before this have been begun or settled, or are urgent
+	first    []int32          // members that have become urgent, in their order; those that moved on are passed over
+	again    []timer          // begun before, waiting for another try whose time has come; those that moved on are passed over
+	urgents  int              // how many have ever been in first
+	excused  []timer          // of these, the devices that need not wait for a window
+	hours                     // in which work begins
+	unbound  hours            // the same for devices that are excused
+	restarts hours            // in which devices are restarted
+	ahead    hours            // in which they download
+	quiet    *policy.Schedule // open when nobody is disturbed; nil for never
+	loads    bool             // whether they do
 }
 
 // NewMachine makes a machine for p, before its first signal. It fails if the plan is not whole or names a time zone that is
@@ -346,7 +331,7 @@ func (m *Machine) windowsOf(r int) (work, ahead []policy.Window, clocks bool) {
 	if ahead = planned.Download.Windows; len(ahead) == 0 {
 		ahead = p.Download.Windows
 	}
-	return work, ahead, len(work) > 0 || len(p.Freezes) > 0 || len(m.reboot.Windows) > 0
+	return work, ahead, len(work) > 0 || len(p.Freezes) > 0 || len(m.reboot.Windows)+len(m.reboot.Quiet) > 0
 }
 
 // slots returns how many slots ring r may have: one, if it looks at no clock.
@@ -381,6 +366,11 @@ func (m *Machine) newGroup(r int, at slot, schedules, restarts, downloads map[sl
 	}
 	g.schedule = known(schedules, func() (policy.Schedule, error) { return p.Schedule(work, name, passed...) })
 	g.restarts.schedule = known(restarts, func() (policy.Schedule, error) { return p.RestartSchedule(name, passed...) })
+	if err == nil && len(m.reboot.Quiet) > 0 {
+		var quiet policy.Schedule
+		quiet, err = p.QuietSchedule(name)
+		g.quiet = &quiet
+	}
 	if g.loads = len(ahead) > 0; g.loads {
 		g.ahead.schedule = known(downloads, func() (policy.Schedule, error) {
 			return p.DownloadSchedule(policy.Download{Windows: ahead}, name, passed...)

@@ -343,6 +343,10 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Deferrals.Each":     {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Each: 2 * hour}), want: "\n2h reboot"},
 		"Deferrals.Deadline": {answer: owing, base: deferring(policy.Deferrals{Max: 1}), change: deferring(policy.Deferrals{Max: 1, Deadline: 3 * hour}), want: "\n3h reboot"},
 
+		"Reboot.Quiet": {answer: owing, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
+			change: func(p *policy.Policy) {
+				p.Reboot.Quiet = []policy.Window{{Start: 9 * 60, End: 12 * 60, Zone: "UTC"}}
+			}, want: "\n3h reboot"},
 		"Reboot.Before": {anew: awaiting, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },
 			change: func(p *policy.Policy) { p.Reboot.Before = policy.BeforeIfPending }, want: "waits for a restart, which comes first\n0h reboot"},
 		"Reboot.Windows": {answer: owing, base: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired },

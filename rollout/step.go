@@ -307,7 +307,7 @@ func (m *Machine) restart(d int32) {
 	switch open := h.open(m.now); {
 	case !open && h.from == math.MaxInt64: // nor ever again
 		m.settle(d, Failed, patch.NeedsUser)
-	case m.announce(d):
+	case m.announce(d, bin{op: OpReboot, frees: true}):
 	case open:
 		m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
 	default:
@@ -447,6 +447,9 @@ func (m *Machine) wake(t timer) {
 	case dev.op == OpReboot && m.stage == StageActive && !m.mayGoOn(t.device, m.now) && m.groupOf(t.device).restarts.from == math.MaxInt64:
 		dev.flags |= picked
 		m.settle(t.device, Failed, patch.NeedsUser) // no window opens any more
+	case dev.op == OpReboot && m.stage == StageActive && m.unannounced(t.device): // a quiet time is over
+		dev.flags |= picked
+		m.announce(t.device, bin{op: OpReboot, frees: true})
 	default:
 		m.lost = insert(m.lost, t)
 	}

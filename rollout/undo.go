@@ -13,6 +13,9 @@ func (m *Machine) applyUndo(e UndoBegan) {
 		m.undid = undoing{}
 	}
 	m.undid.now = m.undid.now || e.Now
+	if e.Now {
+		m.hasten()
+	}
 	for _, d := range e.Devices {
 		dev := &m.dev[d]
 		if dev.flags&undone != 0 {
@@ -50,6 +53,16 @@ func (m *Machine) toUndo(d int32) {
 		m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
 	} else {
 		m.setTimer(d, m.now)
+	}
+}
+
+// hasten lets restarts that rollbacks take effect by begin which wait for their time, their window, or the end of a quiet time.
+func (m *Machine) hasten() {
+	for d := range m.dev {
+		if dev := &m.dev[d]; dev.state == waiting && dev.op == OpReboot && dev.flags&absent != 0 && dev.fault == patch.NoFault && dev.due > m.now {
+			dev.due = m.now
+			m.setTimer(int32(d), m.now)
+		}
 	}
 }
 
@@ -128,18 +141,25 @@ func (m *Machine) undoLater(d int32) bool {
 	return true
 }
 
-// restartUndone restarts d, whose rollback takes effect by that only. It begins when the rollback itself might, and nobody can put it
-// off: with rollback.inWindows when restarts may, and at once without. What may not be restarted is looked at as it is.
+// restartUndone restarts d, whose rollback takes effect by that only: with rollback.inWindows when restarts may begin, and without
+// whenever the rollback itself might. It is announced as any other, and keeps quiet times, but in an emergency. What may not be
+// restarted is looked at as it is.
 func (m *Machine) restartUndone(d int32) {
-	h := &m.groupOf(d).restarts
-	free := !m.plan.Policy.Rollback.InWindows || m.undid.now || m.why == byStop || h.open(m.now)
+	h, k := &m.groupOf(d).restarts, bin{op: OpReboot, absent: true, spent: true}
+	emergency := m.undid.now || m.why == byStop
+	free := !m.plan.Policy.Rollback.InWindows || emergency || h.open(m.now)
+	until, quiet := m.isQuiet(d, m.now)
+	quiet = quiet && !emergency
 	switch {
-	case m.reboot.Mode == policy.RebootNever, m.stage == StageEnding, m.dev[d].reboots >= rebootLimit, !free && h.from == math.MaxInt64:
+	case m.reboot.Mode == policy.RebootNever, m.stage == StageEnding, m.dev[d].reboots >= rebootLimit, !free && h.from == math.MaxInt64, quiet && until == 0:
 		m.verifyGone(d)
+	case quiet:
+		m.bins.postpone(k, d, until)
+	case !emergency && m.announce(d, k):
 	case free:
 		m.bins.add(bin{what: toIssue, op: OpReboot, absent: true}, d)
 	default:
-		m.bins.postpone(bin{op: OpReboot, absent: true, spent: true}, d, h.from)
+		m.bins.postpone(k, d, h.from)
 	}
 }
 

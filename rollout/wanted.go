@@ -67,6 +67,10 @@ func (m *Machine) granted(devices []int32) {
 			}
 			if dev.op == OpReboot {
 				startBy = m.groupOf(d).restarts.to
+				if m.announce(d, bin{op: OpReboot, frees: true}) { // it could not be when the quiet time was over
+					dev.flags |= picked
+					continue
+				}
 			}
 		default:
 			continue
@@ -109,6 +113,22 @@ func (m *Machine) groupAt(d int32) int {
 		return int(g.slot) - int(s)
 	})
 	return r.groups[0] + i
+}
+
+// hours are the openings of a schedule, with the one that was looked up last.
+type hours struct {
+	schedule policy.Schedule
+	from, to int64 // the opening that holds asked, or the next; to 0 means that it never closes
+	asked    int64 // the instant it was looked up for; what is earlier is looked up again
+	known    bool
+}
+
+// hours returns those that device d, a member of g, goes by.
+func (m *Machine) hoursOf(d int32, g *group) *hours {
+	if m.dev[d].flags&excused != 0 {
+		return &g.unbound
+	}
+	return &g.hours
 }
 
 // cutOpening is how long an opening may be before it is looked up anew at each instant: a schedule cuts openings that are too long to be

@@ -478,6 +478,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		if !d.undone {
 			return errors.New("rolled back, which nobody wanted")
 		}
+		d.restart = time.Time{}
 		return a.undo.begins(a, at, int(i))
 	case rollout.OpPrecheck:
 		if s := a.work(int(i)); !first || d.saved && !d.before.began || !s.Open(at) && !(d.excused && s.Freezes().Open(at)) || a.stage != rollout.StageActive || !a.opened[r] {

@@ -116,3 +116,17 @@ func (a *Auditor) startsBefore(at time.Time, i int32, e *rollout.Issued) error {
 	}
 	return nil
 }
+
+// quiet says whether nobody is to be disturbed at device i at an instant, and until when. Quiet times without an end are none: nothing could
+// be announced.
+func (a *Auditor) quiet(i int, at time.Time) (time.Time, bool, error) {
+	if len(a.plan.Policy.Reboot.Quiet) == 0 || a.lifted[a.plan.RingOf(i)].Windows {
+		return time.Time{}, false, nil
+	}
+	s, err := a.plan.Policy.QuietSchedule(a.clock(i).zone)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	from, to := s.Next(at)
+	return to, !from.IsZero() && !from.After(at) && !to.IsZero(), nil
+}

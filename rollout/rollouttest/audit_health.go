@@ -152,6 +152,12 @@ func (a *Auditor) announced(at time.Time, e *rollout.RestartAnnounced) error {
 	for _, d := range e.Devices {
 		dev := &a.devices[d]
 		dev.restart, dev.deadline, dev.deferred = at.Add(rule.Notice.Std()), at.Add(rule.Deadline.Std()), 0
+		if until, quiet, err := a.quiet(int(d), at); err != nil || quiet {
+			return errors.Join(fmt.Errorf("device %s: announced in a quiet time, until %s", a.plan.Devices[d], until), err)
+		}
+		if until, quiet, _ := a.quiet(int(d), dev.deadline); quiet {
+			dev.deadline = until
+		}
 		if rule.Max == 0 || !e.Deadline.Equal(dev.deadline) {
 			return fmt.Errorf("device %s: announced until %s, want %s", a.plan.Devices[d], e.Deadline, dev.deadline)
 		}

@@ -91,8 +91,15 @@ func (u *undoBooks) restarts(a *Auditor, at time.Time, i int) error {
 		return errors.New("restarted for its rollback, and the policy wants no restarts")
 	case d.reboots > 3:
 		return errors.New("restarted again and again for its rollback")
-	case a.plan.Policy.Rollback.InWindows && !u.now && !u.stopped && !a.restarts(i).Open(at):
+	case u.now || u.stopped:
+		return nil
+	case a.plan.Policy.Rollback.InWindows && !a.restarts(i).Open(at):
 		return errors.New("restarted for its rollback outside its window")
+	case a.plan.Policy.Reboot.Deferrals.Max > 0 && (d.restart.IsZero() || at.Before(d.restart)):
+		return errors.New("restarted for its rollback without an announcement, or before its time")
+	}
+	if until, quiet, err := a.quiet(i, at); err != nil || quiet {
+		return errors.Join(fmt.Errorf("restarted for its rollback in a quiet time, until %s", until), err)
 	}
 	return nil
 }

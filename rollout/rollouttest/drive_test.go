@@ -133,6 +133,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if h := dice(uint64(*d) + 0xbef0e); h.chance(25) && pol.Reboot.Mode != policy.RebootNever {
 		pol.Reboot.Before = policy.BeforeIfPending
 	}
+	if h := dice(uint64(*d) + 0x901e7); h.chance(20) && pol.Reboot.Mode != policy.RebootNever {
+		pol.Reboot.Quiet = []policy.Window{randomWindow(&h)}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}

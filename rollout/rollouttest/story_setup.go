@@ -51,6 +51,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     level="helpdesk 2 10% 4h": who is told after so many failed attempts, at such a share of a ring, or after so long; 0 for never
 		//     probe=till (a service of that name) probes-before=leave-out probes-failed=unwell probes-within=15m probes-every=1m
 		//     reboot-before=if-pending: devices that wait for a restart are restarted before anything is installed
+		//     quiet="daily 22:00-06:00": when nobody is disturbed by a restart or its announcement
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
@@ -150,6 +151,8 @@ func (s *scene) option(key, value string) error {
 		return windows(&p.Windows, value)
 	case "download-window":
 		return windows(&p.Download.Windows, value)
+	case "quiet":
+		return windows(&p.Reboot.Quiet, value)
 	case "reboot-window":
 		return windows(&p.Reboot.Windows, value)
 	case "missed":

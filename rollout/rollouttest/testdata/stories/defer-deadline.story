@@ -15,9 +15,9 @@ ok ada
     ada: to be restarted day 1, 10:00
 defer ada by=eva
 explain ada
-    is restarted day 1, 10:00: put off 0 of 9 times, until day 1, 15:00 at the latest
+    is restarted day 1, 20:00: put off 0 of 9 times, until day 1, 15:00 at the latest
     waits to be restarted: the next window for that opens day 1, 20:00
-    next: day 1, 10:00
+    next: day 1, 20:00
 wait 6h
 defer ada by=eva
     day 1, 15:00

@@ -15,10 +15,10 @@ missing ada reboot=yes
     look bob
 explain ada
     it is restarted before anything is installed
-    is restarted day 1, 10:00: put off 0 of 1 times, until day 2, 09:00 at the latest
+    is restarted day 1, 20:00: put off 0 of 1 times, until day 2, 09:00 at the latest
     waits to be restarted: the next window for that opens day 1, 20:00
     1 of 1 devices are being worked on
-    next: day 1, 10:00
+    next: day 1, 20:00
 missing bob reboot=no
     bob: waits for no restart
     install bob
