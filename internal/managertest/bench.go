@@ -47,6 +47,7 @@ type Bench struct {
 	Dir    string // a folder of the test
 	System System
 	At     string // the root folder of the device
+	User   bool   // the root folder is a user's
 	New    func(manager.Config) (*manager.Fleet, error)
 	Fleet  *manager.Fleet
 	Via    func(transport.Transport) transport.Transport // nil for the device's own
@@ -66,7 +67,7 @@ func (b *Bench) Open(t *testing.T, change func(*manager.Config)) *manager.Fleet 
 		if b.Via != nil {
 			to = b.Via(to)
 		}
-		return manager.Device{To: to, Root: b.At}, nil
+		return manager.Device{To: to, Root: b.At, User: b.User}, nil
 	}}
 	if change != nil {
 		change(&c)

@@ -22,6 +22,7 @@ type Suite[B interface{ Base() *Bench }] struct {
 	Open  func(t *testing.T, change func(*manager.Config)) B
 	Scan  func(t *testing.T, b B) inventory.Scan // by another way than the fleet
 	Lock  func(t *testing.T, b B) (release func())
+	Fail  func(t *testing.T, b B) // makes installations fail for good; nil for the file fail
 }
 
 // Conformance runs the test.
@@ -54,7 +55,11 @@ func (s Suite[B]) Conformance(t *testing.T) {
 		},
 		Installs: func(t *testing.T, d rollout.Deployer) int { return of(d).Installs(t) },
 		Fail: func(t *testing.T, d rollout.Deployer) patch.Fault {
-			of(d).Write(t, "fail", "")
+			if s.Fail != nil {
+				s.Fail(t, benches[d])
+			} else {
+				of(d).Write(t, "fail", "")
+			}
 			return patch.Permanent
 		},
 		Break: func(t *testing.T, d rollout.Deployer) { of(d).Write(t, "break", "") },

@@ -15,6 +15,7 @@ func TestVendorsSchemesDoNotAllocateIntoABigEnoughBuffer(t *testing.T) {
 		{Scheme: version.Windows, Text: "10.0.22631.4317"}, {Scheme: version.DotNet, Text: "4.8.9300.0"}, {Scheme: version.WinGet, Text: "< Version 1.0.0.120-Beta (x64).2"},
 		{Scheme: version.WinGet, Text: "LATEST"}, {Scheme: version.MacOS, Text: "13.4.1 (a)"}, {Scheme: version.MacOSBuild, Text: "22F770820b"},
 		{Scheme: version.Sparkle, Text: "1.0.120b5 (1234)"}, {Scheme: version.PEP440, Text: "V1!2.0.Alpha-1.post2.dev3+Ubuntu.10"}, {Scheme: version.NuGet, Text: "1.2.3.120-Beta.12.-5+Build"},
+		{Scheme: version.OSTree, Text: "20260203T120000Z-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
 	} {
 		_, err := v.AppendKey(buf)
 		require.NoError(t, err)
@@ -26,7 +27,7 @@ func TestVendorsSchemesLeaveTheBufferOnAnError(t *testing.T) {
 	for _, v := range []version.Version{
 		{Scheme: version.Windows, Text: "1.2.x"}, {Scheme: version.DotNet, Text: "1.2.x"}, {Scheme: version.WinGet, Text: "1.2.é"}, {Scheme: version.WinGet, Text: "< unknown"},
 		{Scheme: version.MacOS, Text: "15.x"}, {Scheme: version.MacOSBuild, Text: "25G83ab"}, {Scheme: version.Sparkle, Text: "1.0..2"}, {Scheme: version.PEP440, Text: "1.0+é"},
-		{Scheme: version.NuGet, Text: "1.0-a.é"},
+		{Scheme: version.NuGet, Text: "1.0-a.é"}, {Scheme: version.OSTree, Text: "20260203T120000Z-é"},
 	} {
 		b, err := v.AppendKey([]byte("before "))
 		require.ErrorIs(t, err, version.ErrSyntax, v)

@@ -23,6 +23,7 @@
 //	pep440          packages of Python
 //	semver          where semantic versions are promised: npm, crates, Helm
 //	semver-lenient  semantic versions as people write them, and tags such as those of Go modules
+//	ostree          commits of OSTree, which applications of Flatpak are
 //	loose           other software whose versions look semantic
 //
 // Take the scheme of what installs a package, not the one that its versions look like. Where none fits, give them a scheme that
@@ -113,6 +114,8 @@ func (v Version) AppendKey(b []byte) ([]byte, error) {
 		return appendPEP440(b, v.Text)
 	case NuGet:
 		return appendNuGet(b, v.Text)
+	case OSTree:
+		return appendOSTree(b, v.Text)
 	case Loose:
 		return appendLoose(b, v.Text)
 	}

@@ -35,6 +35,9 @@ func (m *Access) Script(ctx context.Context, script string, stdin []byte, args .
 // Root is the root folder of the device without a slash at its end: "" for the system that runs.
 func (m *Access) Root() string { return m.device.Root }
 
+// User says whether the root folder is a user's: commands run without the rights of root.
+func (m *Access) User() bool { return m.device.User }
+
 const filesScript = `root=$1
 shift
 for f; do

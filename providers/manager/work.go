@@ -282,14 +282,16 @@ func (w *work) hold(ctx context.Context, held bool, names []string) error {
 	if !ok {
 		return fmt.Errorf("%s: %s: it holds no packages: %w", w.name, what, patch.ErrPermanent)
 	}
+	for _, name := range names {
+		if err := w.m.kind.Words.CheckName(name); err != nil {
+			return err
+		}
+	}
 	s, err := w.Look(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := w.m.kind.Words.CheckName(name); err != nil {
-			return err
-		}
 		if !s.has(name) {
 			return fmt.Errorf("%s: %s: package %s is not installed: %w", w.name, what, name, patch.ErrNotApplicable)
 		}

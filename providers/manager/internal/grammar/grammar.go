@@ -156,3 +156,14 @@ func WinGet() Grammar {
 		Arch:    Rule{First: lower, Rest: lower, Min: 1, Max: 64},
 	}
 }
+
+// Flatpak is that of Flatpak: the identifier of an application or runtime, a colon and its branch, "org.gnome.Platform:48", of which
+// package flatpak knows more, and as versions the time and the name of a commit, as scheme "ostree" has them.
+func Flatpak() Grammar {
+	return Grammar{
+		Manager: "flatpak",
+		Name:    Rule{First: letters + "_", Rest: letters + "._-:", NotLast: ":.", Min: 7, Max: 255},
+		Version: Rule{First: digits, Rest: digits + "TZ-abcdef", Min: 81, Max: 81},
+		Arch:    Rule{First: lower, Rest: lower + "_", Min: 1, Max: 64},
+	}
+}
