@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Package is a small package for dpkg. Name and Version must be set.
@@ -24,6 +25,9 @@ type Package struct {
 
 	// Conffile is the path of a configuration file that the package has, absolute; "" for none.
 	Conffile string
+
+	// Time is that of its files; the zero one is 1970. Files of two packages may have one time, as of builds that can be repeated.
+	Time time.Time
 
 	// Size is how many bytes the package has beside its file usr/share/NAME/version.
 	Size int
@@ -89,7 +93,7 @@ func (p Package) Deb() []byte {
 	for _, m := range []struct {
 		name    string
 		content []byte
-	}{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", archive(control, 0o755)}, {"data.tar.gz", archive(data, 0o644)}} {
+	}{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", archive(control, 0o755, p.Time)}, {"data.tar.gz", archive(data, 0o644, p.Time)}} {
 		fmt.Fprintf(&ar, "%-16s%-12d%-6d%-6d%-8o%-10d`\n", m.name, 0, 0, 0, 0o100644, len(m.content))
 		ar.Write(m.content)
 		if len(m.content)%2 == 1 {
@@ -113,7 +117,7 @@ func noise(n int) string {
 }
 
 // archive returns files, and the folders that they are in, as tar.gz. Writing to memory does not fail.
-func archive(files map[string]string, mode int64) []byte {
+func archive(files map[string]string, mode int64, at time.Time) []byte {
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
 	w := tar.NewWriter(zip)
@@ -131,11 +135,11 @@ func archive(files map[string]string, mode int64) []byte {
 		if dir == "." {
 			name = "./"
 		}
-		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: 0o755, Format: tar.FormatGNU})
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: 0o755, ModTime: at, Format: tar.FormatGNU})
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		add(path.Dir(name))
-		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "./" + name, Mode: mode, Size: int64(len(files[name])), Format: tar.FormatGNU})
+		_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "./" + name, Mode: mode, Size: int64(len(files[name])), ModTime: at, Format: tar.FormatGNU})
 		_, _ = w.Write([]byte(files[name]))
 	}
 	_ = w.Close()

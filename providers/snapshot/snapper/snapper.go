@@ -3,6 +3,8 @@
 //
 // A restoration changes the files that differ, one by one, as "snapper undochange" does: it takes effect at once, on a device that
 // goes on working meanwhile. Whether what runs still has old files open is not known, so that [snapshot.Restored] says unknown.
+// snapper takes a file that has the time of modification that it had for unchanged, and leaves it as it is: where content
+// may change without that, as packages with times of their own do, package btrfs is the one to use.
 package snapper
 
 import (

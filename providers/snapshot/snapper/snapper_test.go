@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/internal/need"
+	"github.com/patchflow/patchflow/internal/snapshottest"
 	"github.com/patchflow/patchflow/providers/providertest"
 	"github.com/patchflow/patchflow/providers/snapshot"
 	"github.com/patchflow/patchflow/providers/snapshot/internal/loop"
@@ -47,6 +48,40 @@ func TestConformance(t *testing.T) {
 			},
 		}
 	}})
+}
+
+func TestADeviceIsTakenBackToItsSnapshot(t *testing.T) {
+	top, configuration := bed(t)
+	s, err := New(Config{To: local.New(local.Config{}), Configuration: configuration})
+	require.NoError(t, err)
+	snapshottest.TakenBack(t, top, s)
+}
+
+// What snapper does not see it does not take back, as the comment of the package says: a file of the same time, whatever is in it.
+func TestAFileOfTheSameTimeIsNotTakenBack(t *testing.T) {
+	top, configuration := bed(t)
+	s, err := New(Config{To: local.New(local.Config{}), Configuration: configuration})
+	require.NoError(t, err)
+	write := func(name, text string, at time.Time) {
+		require.NoError(t, os.WriteFile(filepath.Join(top, name), []byte(text), 0o600))
+		require.NoError(t, os.Chtimes(filepath.Join(top, name), at, at))
+	}
+	at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	for _, name := range []string{"same", "later", "longer"} {
+		write(name, "one", at)
+	}
+	_, err = s.Create(t.Context(), "a")
+	require.NoError(t, err)
+	write("same", "two", at)
+	write("later", "two", at.Add(time.Second))
+	write("longer", "three", at)
+	_, err = s.Restore(t.Context(), "a")
+	require.NoError(t, err)
+	for name, want := range map[string]string{"same": "two", "later": "one", "longer": "three"} {
+		b, err := os.ReadFile(filepath.Join(top, name))
+		require.NoError(t, err)
+		require.Equal(t, want, string(b), name)
+	}
 }
 
 // What others keep in the same configuration is neither listed nor deleted.
