@@ -233,4 +233,7 @@ func (d *Device) remove() {
 	_ = command("ip", "link", "delete", d.link)
 	_ = command("ip", "netns", "delete", d.space)
 	_ = command("umount", "--lazy", d.Root)
+	if d.systemd {
+		d.ungroup()
+	}
 }

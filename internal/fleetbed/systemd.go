@@ -3,8 +3,10 @@ package fleetbed
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,9 +48,36 @@ func (d *Device) outfit() error {
 // nspawnReboot is the exit code by which systemd-nspawn says that the device wants to be started again.
 const nspawnReboot = 133
 
+// cgroups is where systemd keeps its groups of processes, on systems that have that folder.
+const cgroups = "/sys/fs/cgroup/systemd"
+
+// cgroup is the folder of the group that all processes of d are in. Without one of its own, devices would take away each other's groups of the same
+// service.
+func (d *Device) cgroup() string {
+	return filepath.Join(cgroups, "fleetbed"+strings.ReplaceAll(d.dir, "/", "-"))
+}
+
+// grouped runs a command in a group. Where there are none, or none may be made, it runs it as it is.
+const grouped = `if [ -d "${0%/*}" ]; then mkdir -p "$0" && echo $$ >"$0/cgroup.procs" || :; fi
+exec "$@"`
+
+// ungroup removes the group of d, and those in it, the innermost first. Without processes they are empty.
+func (d *Device) ungroup() {
+	var all []string
+	_ = filepath.WalkDir(d.cgroup(), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			all = append(all, path)
+		}
+		return nil
+	})
+	for _, path := range slices.Backward(all) {
+		_ = os.Remove(path)
+	}
+}
+
 // nspawn is the command that starts a device with systemd.
 func (d *Device) nspawn() []string {
-	return []string{"systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--directory=" + d.Root, "--machine=" + d.Name,
+	return []string{"sh", "-c", grouped, d.cgroup(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--directory=" + d.Root, "--machine=" + d.Name,
 		"--network-namespace-path=/run/netns/" + d.space, "--console=pipe", "--bind=" + d.home() + ":/root"}
 }
 

@@ -26,7 +26,7 @@ if [ -e /etc/breaks ]; then rm -f /etc/systemd/system/bed.service /etc/systemd/s
 	o.Restart = nil // what systems with systemd have
 	o.Policy.Rings = []policy.Ring{{Name: "all", Rest: true, Gate: policy.Gate{Denominator: policy.Reached}}}
 	o.Policy.Retry.Grace = policy.Duration(3 * time.Second)
-	o.Policy.Reboot.Timeout = policy.Duration(12 * time.Second)
+	o.Policy.Reboot.Timeout = policy.Duration(30 * time.Second)
 	// Its ssh server is up before and after. That there was no printer before does not count against the patch.
 	o.Policy.Health.Probes.List = []policy.Probe{{Name: "ssh", Of: "bed"}, {Name: "printer", Of: "cups"},
 		{Name: "systemd", Check: policy.ProbeVersion, Of: "systemd", Version: "1"}}
