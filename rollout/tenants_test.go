@@ -253,7 +253,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "HeadQuery.", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -412,6 +412,12 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			r := failing("acme/berlin")
 			r.Add(failing("acme/bonn"))
 			require.Equal(t, []Failing{{"acme/berlin", "ada", 1, 1}, {"acme/bonn", "ada", 1, 1}}, r.Failing, "there are two of that name")
+		},
+		"HeadQuery.Wants": func(t *testing.T) {
+			q := HeadQuery{Tenant: "acme/berlin"}
+			for tenant, wanted := range map[inventory.Tenant]bool{"acme/berlin": true, "acme/berlin/lab": true, "acme/bonn": false, "acme/berlin-west": false, "acme": false, "": false} {
+				require.Equal(t, wanted, q.Wants(&Head{Key: Key{tenant, "q1"}}), "%q", tenant)
+			}
 		},
 		"Strata.Of": func(t *testing.T) {
 			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})
