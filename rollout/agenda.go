@@ -28,6 +28,7 @@ type Agenda struct {
 	holder map[inventory.Ref]Key
 	ledger ledger
 	claims claims
+	races  races
 	next   map[Key]int64 // by rollout: when what the last Grant left out because of a rate may begin
 	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
@@ -42,6 +43,9 @@ func (a *Agenda) Add(m *Machine) {
 		a.holder[m.ref(d)] = m.plan.Key
 	}
 	a.ledger.add(m)
+	if !m.stage.Final() {
+		a.races.join(m)
+	}
 }
 
 // Remove forgets a rollout that is over, and frees what it holds. Devices that it has left disrupted stay in the books: [Agenda.Note] takes
@@ -50,6 +54,7 @@ func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	a.ledger.remove(k)
 	a.claims.drop(k)
+	a.races.leave(k)
 	delete(a.kept, k)
 	delete(a.next, k)
 }
@@ -92,6 +97,9 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 				queue.isFull(budgets.slots[n], r.next)
 				return false
 			}
+		}
+		if _, first := a.races.ahead(m, d); first {
+			return false
 		}
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
@@ -162,6 +170,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	for _, d := range b.Freed {
 		release(d)
 	}
+	freed = a.races.note(m, &b) || freed
 	for _, d := range granted {
 		release(d)
 		if budgets != nil && m.dev[d].flags&session == 0 {

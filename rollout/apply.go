@@ -155,6 +155,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Withdrawn:
 		return devices(e.Devices)
+	case SupersededBy:
+		return devices(e.Devices)
 	case Admitted:
 		return m.fitsAdmitted(e)
 	case Departed:
@@ -330,6 +332,8 @@ func (m *Machine) apply(e Event) {
 		}
 	case Withdrawn:
 		m.applyWithdrawn(e)
+	case SupersededBy:
+		m.winners.note(&e, len(m.dev))
 	case UndoBegan:
 		m.applyUndo(e)
 	case Raised:

@@ -42,6 +42,7 @@ func everyEvent() []Event {
 		Retried{[]int32{1, 7}, "olga", "the mirror is up again"},
 		Looked{LookedStill, patch.Busy, []int32{1, 7}},
 		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},
+		SupersededBy{Key{"acme", "q2"}, []int32{1, 7}},
 		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},
 		WindowMissed{[]int32{1, 7}, policy.MissedRuns},

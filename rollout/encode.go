@@ -65,6 +65,8 @@ const (
 	kindRaised     byte = 66
 	kindCleared    byte = 67
 
+	kindSupersededBy byte = 68
+
 	kindBackedUp byte = 72
 )
 
@@ -305,6 +307,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeLooked(d)
 	case kindProbed:
 		return decodeProbed(d)
+	case kindSupersededBy:
+		return SupersededBy{By: Key{Tenant: inventory.Tenant(d.string()), ID: ID(d.string())}, Devices: d.devices()}
 	case kindBackedUp:
 		return decodeBackedUp(d)
 	case kindLapsed:

@@ -40,6 +40,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.left(m, int32(i))
 		x.probes(m, int32(i))
 		x.hands(m, int32(i))
+		x.superseded(m, int32(i))
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}

@@ -210,6 +210,10 @@ func (m *Machine) anew(e Departed) {
 		switch dev.outcome {
 		case Skipped, Cancelled, RolledBack, Gone:
 			continue // a decision, and it holds
+		case Superseded:
+			if dev.seq == 0 {
+				continue // by another rollout, which is told, too
+			}
 		}
 		over := dev.flags&undone != 0 || m.stage == StageEnding || m.stage == StageUndoing || m.isWithdrawn(d) || m.isQuarantined(d)
 		if dev.seq > 0 {

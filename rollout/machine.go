@@ -65,6 +65,7 @@ type Machine struct {
 	withdrawn  []patch.ID       // that go to nobody any more
 	quitting   []int32          // devices that were to get these, and are at nothing any more
 	strays     map[int32]string // the ring that would take a device now; few have changed
+	winners    winners          // by what others have done
 	why        string           // the stage is what it is: the code of the event that has set it
 
 	active    int // devices in a session
@@ -492,6 +493,8 @@ func (m *Machine) decide(s Signal) error {
 		m.reassessed(s.Escalations)
 	case TakenOver:
 		m.emit(Adopted{By: s.By})
+	case Overtaken:
+		m.overtaken(s)
 	default:
 		return fmt.Errorf("rollout: %s: unknown signal %T", m.plan.Key, s)
 	}

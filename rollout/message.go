@@ -256,6 +256,14 @@ func english(code string) (string, bool) {
 		return "{devices}: worse than before, {metric}[ {after} after {before}][, limit {limit}]", true
 	case "wait-soaking":
 		return "ring {before} soaks until {until}", true
+	case "superseded-by":
+		return "{devices}: superseded by rollout {rollout}", true
+	case "is-superseded":
+		return "rollout {rollout} has brought what supersedes it", true
+	case "wait-newer":
+		return "rollout {rollout} is bringing what supersedes this", true
+	case "is-conflict":
+		return "rollout {rollout} brings other versions of the same packages, and neither supersedes the other ({packages}); it goes first: {why}", true
 	case "wait-holder":
 		return "rollout {rollout} is working on it", true
 	case "wait-hold":
@@ -437,6 +445,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{e.describe(p)}
 	case Probed:
 		return e.describe(p)
+	case SupersededBy:
+		return []Message{message("superseded-by", "devices", p.names(e.Devices), "rollout", e.By.String())}
 	case BackedUp:
 		return []Message{p.backedUp(&e)}
 	case Escalated:

@@ -277,7 +277,7 @@ func (s *Scope) pin(findings []*inventory.Finding) Content {
 	for i, f := range findings {
 		x, _ := s.cfg.Catalog.Get(f.Patch)
 		p := Pinned{ID: x.ID, Title: x.Title, Reboot: x.Reboot, Reversal: x.Reversal, Severity: x.Severity, Exploited: x.Exploited(),
-			Released: x.Released.UTC()}
+			Supersedes: slices.Clone(x.Supersedes), Released: x.Released.UTC()}
 		for _, w := range wants {
 			if w.patch == i {
 				p.Packages = append(p.Packages, pinned(x, w.missing))

@@ -127,6 +127,7 @@ func (d *Do) UnmarshalText(text []byte) error {
 }
 
 func (s Begin) when() time.Time      { return s.At }
+func (s Overtaken) when() time.Time  { return s.At }
 func (s Tick) when() time.Time       { return s.At }
 func (s Granted) when() time.Time    { return s.At }
 func (s Reported) when() time.Time   { return s.At }

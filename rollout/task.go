@@ -147,6 +147,8 @@ type Pinned struct {
 	Reversal  patch.Reversal  `json:"reversal"`
 	Severity  patch.Severity  `json:"severity"`
 	Exploited patch.Tri       `json:"exploited"`
+	// Supersedes are the patches that it makes unnecessary, as its publisher says.
+	Supersedes []patch.ID `json:"supersedes,omitempty"`
 
 	Released time.Time `json:"released,omitzero"` // by its publisher; zero if that is not known
 	Seen     time.Time `json:"seen,omitzero"`     // when a device that gets it with these other patches was first seen to miss it; zero if that is not known

@@ -62,6 +62,39 @@ func (s *sisters) takes(t *testing.T, m *Machine) []int32 {
 	return granted
 }
 
+// overtakes lets the rollout of bonn supersede that of berlin and a third one, of bonn too, which it returns.
+func (s *sisters) overtakes(t *testing.T) (older *Machine) {
+	t.Helper()
+	p := *s.bonn.plan
+	p.ID = "older"
+	older, err := NewMachine(p)
+	require.NoError(t, err)
+	b, err := older.Step(Begin{s.now})
+	require.NoError(t, err)
+	s.bonn.plan.Contents = []Content{{Patches: []Pinned{{ID: "newer", Supersedes: p.Contents[0].IDs(), Reversal: patch.ReversalReinstall}}}}
+	s.agenda.Note(older, b, nil)
+	s.agenda.Overtaken(s.berlin, s.now)
+	return older
+}
+
+// succeed lets all that runs in m succeed, until nothing does.
+func (s *sisters) succeed(t *testing.T, m *Machine) {
+	t.Helper()
+	for {
+		var reports []TaskReport
+		for d := range m.Running() {
+			task, _ := m.Task(d)
+			reports = append(reports, TaskReport{task.Handle, Report{Phase: PhaseSucceeded}})
+		}
+		if len(reports) == 0 {
+			return
+		}
+		b, err := m.Step(Reported{s.now, reports})
+		require.NoError(t, err)
+		s.agenda.Note(m, b, nil)
+	}
+}
+
 func (s *sisters) holders(m *Machine) (all []Key) {
 	for d := range m.plan.Devices {
 		k, ok := s.agenda.Holder(m.ref(int32(d)))
@@ -170,6 +203,25 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			require.True(t, held)
 			_, held = s.agenda.ExplainHold(s.bonn, s.bonn.plan.Devices[0], s.now)
 			require.False(t, held)
+		},
+		"Agenda.Overtaken": func(t *testing.T) {
+			s := newSisters(t, 0)
+			older := s.overtakes(t)
+			s.takes(t, s.bonn)
+			require.Empty(t, s.agenda.Overtaken(older, s.now))
+			s.succeed(t, s.bonn)
+			require.Equal(t, []Overtaken{{At: s.now, By: s.bonn.plan.Key, Devices: []int32{0, 1, 2}}}, s.agenda.Overtaken(older, s.now))
+			require.Empty(t, s.agenda.Overtaken(s.berlin, s.now), "what is done in bonn drops nothing of berlin's")
+		},
+		"Agenda.ExplainRace": func(t *testing.T) {
+			s := newSisters(t, 0)
+			older := s.overtakes(t)
+			s.takes(t, s.bonn)
+			_, first := s.agenda.ExplainRace(older, older.plan.Devices[0])
+			require.True(t, first)
+			_, first = s.agenda.ExplainRace(s.berlin, s.berlin.plan.Devices[0])
+			require.False(t, first)
+			require.Len(t, s.takes(t, s.berlin), 3)
 		},
 		"Agenda.ExplainClaim": func(t *testing.T) {
 			s := newSisters(t, 0)

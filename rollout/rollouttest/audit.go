@@ -47,6 +47,7 @@ type audited struct {
 	undone    bool
 	taken     bool // rolled back once
 	attempts  int
+	dropped   bool // for something newer
 	acked     bool // somebody knows that it was left disrupted
 	again     bool // tried again by hand, and it is not known what becomes of that
 	byHand    int  // installations begun since
@@ -228,6 +229,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				d.unended = slices.DeleteFunc(d.unended, func(seq uint32) bool { return seq == r.Seq })
 			}
 		}
+	case rollout.SupersededBy:
+		return a.superseded(&e)
 	case rollout.Acknowledged:
 		return a.acknowledged(&e)
 	case rollout.Withdrawn:
@@ -302,6 +305,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			}
 			if err := cmp.Or(d.leaves(at, e.Outcome), d.triedAgain(e.Outcome)); err != nil {
 				return err
+			}
+			if d.dropped && e.Outcome != rollout.Superseded {
+				return fmt.Errorf("settled as %s, and it was dropped for something newer", e.Outcome)
 			}
 			if e.Outcome == rollout.RolledBack && !d.undone {
 				return errors.New("rolled back, which nobody wanted")

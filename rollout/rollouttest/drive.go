@@ -331,6 +331,9 @@ func (d *driver) deliver() (bool, error) {
 func (d *driver) grant() (bool, error) {
 	did := false
 	for i, r := range d.runs {
+		if err := d.overtake(i); err != nil {
+			return true, err
+		}
 		before := disruption(d.runs)
 		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
 			did = true

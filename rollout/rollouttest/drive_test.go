@@ -142,6 +142,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	for c := range 1 + d.upTo(2) {
 		p := rollout.Pinned{ID: patch.ID(fmt.Sprintf("%s:p%d", id, c)), Reversal: pick(d, patch.ReversalReinstall, patch.ReversalReinstall, patch.ReversalNone),
 			Exploited: pick(d, patch.No, patch.No, patch.Yes), Reboot: pick(d, patch.RebootUnknown, patch.RebootAlways)}
+		if newer := dice(uint64(*d) + 0x5e7e); id == "q2" && newer.chance(40) {
+			p.Supersedes = []patch.ID{"q1:p0", "q1:p1"}
+		}
 		in.Contents = append(in.Contents, rollout.Content{Patches: []rollout.Pinned{p}})
 	}
 	if d.chance(30) {

@@ -290,6 +290,11 @@ func (st *story) grant() error {
 		}
 		again = false
 		for _, r := range st.runs {
+			for _, s := range st.agenda.Overtaken(r.tape.live, st.now) {
+				if err := st.one(r, s, nil); err != nil {
+					return err
+				}
+			}
 			if g := st.agenda.Grant(r.tape.live, st.now); len(g) > 0 {
 				again = true
 				if err := st.one(r, rollout.Granted{At: st.now, Devices: g}, g); err != nil {

@@ -305,6 +305,9 @@ func (st *story) explain(c *script.Command) error {
 	if why, ok := st.agenda.ExplainBudget(r.tape.live, x.Device); ok {
 		x.Add(why)
 	}
+	if why, ok := st.agenda.ExplainRace(r.tape.live, x.Device); ok {
+		x.Add(why)
+	}
 	if why, until, ok := st.agenda.ExplainRate(r.tape.live, x.Device, st.now); ok {
 		x.AddUntil(why, until)
 	}

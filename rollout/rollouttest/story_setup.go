@@ -13,6 +13,7 @@ import (
 	"github.com/patchflow/patchflow/internal/script"
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -55,9 +56,9 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
-		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) limit=3 (of the agenda)
+		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) priority=5 limit=3 (of the agenda)
 		return true, c.Each(s.option)
-	case "patch": // patch p1 reversal=none exploited reboot=always: without it there is one, p1, that can be taken back
+	case "patch": // patch p1 reversal=none exploited reboot=always supersedes=p0 package="curl 2": without it there is one, p1, that can be taken back
 		return true, s.patch(c)
 	case "device": // device eve zone=Europe/Oslo patches=p1,p2 site=oslo (any other word is a label): a device by share, or more about one that a ring names
 		return true, s.device(c)
@@ -145,6 +146,8 @@ func (s *scene) option(key, value string) error {
 		return rate(&p.Rate, value)
 	case "budget":
 		return s.budget(value)
+	case "priority":
+		return number(&p.Priority, value)
 	case "limit":
 		return number(&s.limit, value)
 	case "window":
@@ -366,6 +369,15 @@ func (s *scene) patch(c *script.Command) error {
 			return text(&p.Reversal, value)
 		case "reboot":
 			return text(&p.Reboot, value)
+		case "supersedes":
+			for id := range strings.SplitSeq(value, ",") {
+				p.Supersedes = append(p.Supersedes, patch.ID(id))
+			}
+			return nil
+		case "package": // "curl 2", of dpkg
+			name, v, _ := strings.Cut(value, " ")
+			p.Packages = append(p.Packages, patch.Package{Ecosystem: "Debian:12", Name: name, Fixed: version.Version{Scheme: version.Deb, Text: v}})
+			return nil
 		}
 		return fmt.Errorf("unknown option %q", key)
 	})

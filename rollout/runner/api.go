@@ -273,6 +273,9 @@ func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceI
 			if why, full := o.tenant.agenda.ExplainBudget(m, d); full {
 				x.Add(why)
 			}
+			if why, race := o.tenant.agenda.ExplainRace(m, d); race {
+				x.Add(why)
+			}
 			if why, first := o.tenant.agenda.ExplainClaim(m, d, r.clock.Now()); first {
 				x.Add(why)
 			}

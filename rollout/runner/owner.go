@@ -253,6 +253,9 @@ func (o *owner) decide(items []item) (steps []step) {
 	o.tenant.mu.Lock()
 	var granted []int32
 	if o.tenant.missing == 0 {
+		for _, s := range o.tenant.agenda.Overtaken(o.m, now) {
+			signal(-1, s)
+		}
 		granted = o.tenant.agenda.Grant(o.m, now)
 	}
 	o.tenant.mu.Unlock()

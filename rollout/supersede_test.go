@@ -1,0 +1,48 @@
+package rollout
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/patchflow/patchflow/patch"
+	"github.com/patchflow/patchflow/patch/version"
+)
+
+func TestWhatSupersedes(t *testing.T) {
+	pkg := func(name, v string) patch.Package {
+		return patch.Package{Ecosystem: "Debian:12", Name: name, Fixed: version.Version{Scheme: version.Deb, Text: v}}
+	}
+	of := func(id patch.ID, packages ...patch.Package) Pinned { return Pinned{ID: id, Packages: packages} }
+	says := func(id patch.ID, olds ...patch.ID) Pinned { return Pinned{ID: id, Supersedes: olds} }
+	odd := pkg("curl", "3")
+	odd.Fixed.Scheme = version.RPM
+	whole := pkg("", "3")
+	old := of("old", pkg("curl", "2"))
+	for name, c := range map[string]struct {
+		by, of []Pinned
+		want   bool
+	}{
+		"its publisher says so":             {[]Pinned{says("new", "old")}, []Pinned{old}, true},
+		"its publisher says so of another":  {[]Pinned{says("new", "other")}, []Pinned{old}, false},
+		"a newer version":                   {[]Pinned{of("new", pkg("curl", "3"))}, []Pinned{old}, true},
+		"an older version":                  {[]Pinned{of("new", pkg("curl", "1"))}, []Pinned{old}, false},
+		"the same version":                  {[]Pinned{of("new", pkg("curl", "2"))}, []Pinned{old}, false},
+		"the same patch":                    {[]Pinned{old}, []Pinned{old}, false},
+		"another package":                   {[]Pinned{of("new", pkg("bash", "3"))}, []Pinned{old}, false},
+		"versions that cannot be compared":  {[]Pinned{of("new", odd)}, []Pinned{old}, false},
+		"a package without a name":          {[]Pinned{of("new", whole)}, []Pinned{of("old", pkg("", "2"))}, false},
+		"no version is known":               {[]Pinned{of("new", pkg("curl", "3"))}, []Pinned{of("old", patch.Package{Ecosystem: "Debian:12", Name: "curl"})}, false},
+		"one of two packages only":          {[]Pinned{of("new", pkg("curl", "3"))}, []Pinned{of("old", pkg("curl", "2"), pkg("bash", "5"))}, false},
+		"one newer, one as it is":           {[]Pinned{of("new", pkg("curl", "3"), pkg("bash", "5"))}, []Pinned{of("old", pkg("curl", "2"), pkg("bash", "5"))}, true},
+		"one newer, one older":              {[]Pinned{of("new", pkg("curl", "3"), pkg("bash", "4"))}, []Pinned{of("old", pkg("curl", "2"), pkg("bash", "5"))}, false},
+		"one of two patches":                {[]Pinned{says("new", "old")}, []Pinned{old, of("more", pkg("vim", "9"))}, false},
+		"one of two patches, and the other": {[]Pinned{says("new", "old"), of("more", pkg("vim", "9"))}, []Pinned{old, of("more", pkg("vim", "9"))}, true},
+		"the other in another version":      {[]Pinned{says("new", "old"), of("more", pkg("vim", "8"))}, []Pinned{old, of("more", pkg("vim", "9"))}, false},
+		"a patch without packages":          {[]Pinned{of("new", pkg("curl", "3"))}, []Pinned{of("old")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, (&Content{Patches: c.by}).supersedes(&Content{Patches: c.of}))
+		})
+	}
+}
