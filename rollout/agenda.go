@@ -101,6 +101,9 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 		if _, first := a.races.ahead(m, d); first {
 			return false
 		}
+		if _, first := a.races.above(m, d); first {
+			return false
+		}
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
 			return false

@@ -262,6 +262,8 @@ func english(code string) (string, bool) {
 		return "rollout {rollout} has brought what supersedes it", true
 	case "wait-newer":
 		return "rollout {rollout} is bringing what supersedes this", true
+	case "wait-newest":
+		return "rollout {rollout} has brought something newer there, which has to be taken back first", true
 	case "is-conflict":
 		return "rollout {rollout} brings other versions of the same packages, and neither supersedes the other ({packages}); it goes first: {why}", true
 	case "wait-holder":

@@ -10,7 +10,7 @@ import (
 )
 
 // races are the rollouts of an [Agenda] that bring a device what supersedes the work of another: as long as the newer one is at work there the
-// other waits, and when the newer one has succeeded the work of the other is dropped.
+// other waits, and when the newer one has succeeded the work of the other is dropped. The newest is taken back first.
 type races struct {
 	order []*racer
 	pairs map[[2]Key]*pair
@@ -18,13 +18,14 @@ type races struct {
 
 // A racer is what is known of one rollout that is not over.
 type racer struct {
-	plan   *Plan
-	active bool
-	begun  bitset                // devices on which it has begun an installation and has no outcome
-	well   bitset                // devices on which it has succeeded
-	names  map[string]struct{} // patches and packages of its contents, to tell at once that two plans have nothing in common
-	known  int                 // contents that names knows
-	lost   []loss              // devices that others have overtaken, until it is told
+	plan    *Plan
+	active  bool
+	begun   bitset              // devices on which it has begun an installation and has no outcome
+	well    bitset              // devices on which it has succeeded
+	undoing bitset              // devices on which it is to take back what it has begun
+	names   map[string]struct{} // patches and packages of its contents, to tell at once that two plans have nothing in common
+	known   int                 // contents that names knows
+	lost    []loss              // devices that others have overtaken, until it is told
 }
 
 // A loss is a device that another rollout has overtaken.
@@ -148,6 +149,7 @@ func (l *races) join(m *Machine) *racer {
 	for d := range m.dev {
 		r.begun.put(int32(d), m.racing(int32(d)))
 		r.well.put(int32(d), m.hasWon(int32(d)))
+		r.undoing.put(int32(d), m.dev[d].flags&undone != 0)
 	}
 	for _, o := range l.order {
 		if l.between(r, o).any {
@@ -199,11 +201,12 @@ func (l *races) note(m *Machine, b *Batch) bool {
 	news := false
 	each := func(devices []int32) {
 		for _, d := range devices {
-			begun, well := m.racing(d), m.hasWon(d)
-			news = news || r.begun.has(d) != begun
+			begun, well, undoing := m.racing(d), m.hasWon(d), m.dev[d].flags&undone != 0
+			news = news || r.begun.has(d) != begun || r.well.has(d) != well || r.undoing.has(d) != undoing
 			won := well && !r.well.has(d)
 			r.begun.put(d, begun)
 			r.well.put(d, well)
+			r.undoing.put(d, undoing)
 			for _, o := range l.order {
 				if won && o != r && l.between(r, o).any && l.beat(r, o, d) {
 					news = true
@@ -320,7 +323,8 @@ func (r *racer) won(d inventory.DeviceID) bool {
 	return ok && r.well.has(int32(i))
 }
 
-// ExplainRace says that another rollout is at work on device d of m with what supersedes the work of m there, or, while another one holds
+// ExplainRace says that another rollout is at work on device d of m with what supersedes the work of m there, that it has to take back what it
+// has brought above what m is to take back, or, while another one holds
 // the device, in which packages the two contradict each other, and why that one is first: neither supersedes the other then, and both are
 // done, one after the other.
 func (a *Agenda) ExplainRace(m *Machine, d inventory.DeviceID) (Message, bool) {
@@ -330,6 +334,9 @@ func (a *Agenda) ExplainRace(m *Machine, d inventory.DeviceID) (Message, bool) {
 	}
 	if by, first := a.races.ahead(m, int32(i)); first {
 		return message("wait-newer", "rollout", by.String()), true
+	}
+	if by, first := a.races.above(m, int32(i)); first {
+		return message("wait-newest", "rollout", by.String()), true
 	}
 	holder, held := a.holder[m.ref(int32(i))]
 	by := a.races.find(holder)

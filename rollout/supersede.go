@@ -45,7 +45,7 @@ func (p *Pinned) supersedes(x *Pinned) bool {
 	for i := range x.Packages {
 		old := &x.Packages[i]
 		at := slices.IndexFunc(p.Packages, func(q patch.Package) bool {
-			return q.Name != "" && q.Ecosystem == old.Ecosystem && q.Name == old.Name && q.Arch == old.Arch && q.Module == old.Module
+			return samePackage(&q, old)
 		})
 		if at < 0 || old.Fixed.IsZero() || p.Packages[at].Fixed.IsZero() {
 			return false
@@ -57,6 +57,11 @@ func (p *Pinned) supersedes(x *Pinned) bool {
 		newer = newer || c > 0
 	}
 	return newer
+}
+
+// samePackage says whether p and q are versions of one package that can be installed.
+func samePackage(p, q *patch.Package) bool {
+	return p.Name != "" && p.Ecosystem == q.Ecosystem && p.Name == q.Name && p.Arch == q.Arch && p.Module == q.Module
 }
 
 // supersedes says whether c brings all that x does, or what supersedes it, and something that supersedes.

@@ -337,6 +337,9 @@ func (d *driver) grant() (bool, error) {
 		before := disruption(d.runs)
 		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
 			did = true
+			if err := d.newestFirst(r, g); err != nil {
+				return true, err
+			}
 			if err := d.step(i, rollout.Granted{At: d.now, Devices: g}, g); err != nil {
 				return true, err
 			}

@@ -54,6 +54,24 @@ func (d *driver) newer(r *driven, x int32, by rollout.Key) error {
 	return fmt.Errorf("there is no such rollout")
 }
 
+// newestFirst checks that nothing is taken back from a device on which another rollout under way has succeeded with something newer.
+func (d *driver) newestFirst(r *driven, granted []int32) error {
+	for _, x := range granted {
+		if r.tape.live.Device(int(x)).Op != rollout.OpRollback {
+			continue
+		}
+		for _, o := range d.runs {
+			if o == r || o.tape.live.Stage().Final() {
+				continue
+			}
+			if err := d.newer(r, x, o.tape.plan.Key); err == nil {
+				return fmt.Errorf("%s: device %s is rolled back below what rollout %s has brought", r.tape.plan.Key, r.tape.plan.Devices[x], o.tape.plan.Key)
+			}
+		}
+	}
+	return nil
+}
+
 // superseded checks who is dropped for something newer: devices that wait, and only as superseded.
 func (a *Auditor) superseded(e *rollout.SupersededBy) error {
 	if e.By == a.plan.Key {
