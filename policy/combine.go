@@ -86,6 +86,7 @@ type setting struct {
 //   - Fewer devices at once or in a while, fewer attempts and fewer answers that spend none.
 //   - Longer until an unreachable device is left out of account.
 //   - More of an opening that must be left.
+//   - First installations spread over longer.
 //   - Fewer restarts.
 //   - No joiners.
 //   - Nothing irreversible, nothing acknowledged.
@@ -108,6 +109,7 @@ func settings() []setting {
 		{path: "covers"},
 		{path: "joiners", order: func(l *Layer) int64 { return -int64(l.Policy.Joiners) }},
 		{path: "need"},
+		{path: "startJitter", order: func(l *Layer) int64 { return int64(l.Policy.StartJitter) }},
 		{path: "priority"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit

@@ -8,19 +8,25 @@ import (
 
 // A Policy is one document. Its zero value installs nothing anywhere: it has no rule that approves and no ring.
 type Policy struct {
-	Name      string   `json:"name" yaml:"name"`
-	Rules     []Rule   `json:"rules,omitempty" yaml:"rules,omitempty"`
-	Rings     []Ring   `json:"rings,omitempty" yaml:"rings,omitempty"`         // in the order in which they open
-	Windows   []Window `json:"windows,omitempty" yaml:"windows,omitempty"`     // when work may begin; none means always
-	Download  Download `json:"download,omitzero" yaml:"download,omitempty"`    // when what is to be installed is brought to devices beforehand
-	Freezes   []Freeze `json:"freezes,omitempty" yaml:"freezes,omitempty"`     // when no work begins, whatever windows say
-	Fit       Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`              // how much of an opening must be left
-	Missed    Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`       // what becomes of a device that was away while its window was open
-	Need      Need     `json:"need,omitzero" yaml:"need,omitempty"`            // leave for the whole rollout, asked for before its first ring; none unless set
-	Salt      string   `json:"salt,omitempty" yaml:"salt,omitempty"`           // the same in several rollouts makes the same devices their canaries; "" makes it others in each
-	Strata    []string `json:"strata,omitempty" yaml:"strata,omitempty"`       // labels, or facts such as device.os, after which rings with a size or a share are alike; none leaves it to chance
-	Covers    []Cover  `json:"covers,omitempty" yaml:"covers,omitempty"`       // what of the fleet the first ring is to be like
-	Joiners   Joiners  `json:"joiners,omitempty" yaml:"joiners,omitempty"`     // what becomes of devices that turn up while a rollout is under way
+	Name     string   `json:"name" yaml:"name"`
+	Rules    []Rule   `json:"rules,omitempty" yaml:"rules,omitempty"`
+	Rings    []Ring   `json:"rings,omitempty" yaml:"rings,omitempty"`      // in the order in which they open
+	Windows  []Window `json:"windows,omitempty" yaml:"windows,omitempty"`  // when work may begin; none means always
+	Download Download `json:"download,omitzero" yaml:"download,omitempty"` // when what is to be installed is brought to devices beforehand
+	Freezes  []Freeze `json:"freezes,omitempty" yaml:"freezes,omitempty"`  // when no work begins, whatever windows say
+	Fit      Fit      `json:"fit,omitzero" yaml:"fit,omitempty"`           // how much of an opening must be left
+	Missed   Missed   `json:"missed,omitempty" yaml:"missed,omitempty"`    // what becomes of a device that was away while its window was open
+	Need     Need     `json:"need,omitzero" yaml:"need,omitempty"`         // leave for the whole rollout, asked for before its first ring; none unless set
+	Salt     string   `json:"salt,omitempty" yaml:"salt,omitempty"`        // the same in several rollouts makes the same devices their canaries; "" makes it others in each
+	Strata   []string `json:"strata,omitempty" yaml:"strata,omitempty"`    // labels, or facts such as device.os, after which rings with a size or a share are alike; none leaves it to chance
+	Covers   []Cover  `json:"covers,omitempty" yaml:"covers,omitempty"`    // what of the fleet the first ring is to be like
+	Joiners  Joiners  `json:"joiners,omitempty" yaml:"joiners,omitempty"`  // what becomes of devices that turn up while a rollout is under way
+	// StartJitter spreads the first installations of each ring over so much time, from the opening of a window or of the ring if that is later,
+	// so that not all devices ask for the same files at once. Which comes when follows from a hash of the rollout and the device. It is cut
+	// short where the window closes before. Devices that are urgent, need not wait for a window, have downloaded ahead, or are tried again
+	// have no turn to wait for. 0 spreads nothing; at most 7d.
+	StartJitter Duration `json:"startJitter,omitempty" yaml:"startJitter,omitempty"`
+
 	Priority  int      `json:"priority,omitempty" yaml:"priority,omitempty"`   // among the rollouts of a tenant: on a device that several want, the highest is next; 0 to 1000, and 0 waits for its turn
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Rate      Rate     `json:"rate,omitzero" yaml:"rate,omitempty"`            // how many devices are begun in a while, in all rings together

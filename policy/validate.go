@@ -39,6 +39,10 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.strata(p)
 	c.enum("joiners", p.Joiners)
+	const maxJitter = Duration(7 * 24 * 3600e9)
+	if c.duration("startJitter", p.StartJitter); p.StartJitter > maxJitter {
+		c.fault("startJitter", "%s is longer than %s", p.StartJitter, maxJitter)
+	}
 	c.count("maxActive", p.MaxActive)
 	const maxPriority = 1000
 	if p.Priority < 0 || p.Priority > maxPriority {

@@ -74,6 +74,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: windows[0].start: clock(-1) is not between 00:00 and 24:00`:                                                                           func(p *Policy) { p.Windows[0].Start = -1 },
 		`policy: windows[0].end: clock(1441) is not between 00:00 and 24:00`:                                                                           func(p *Policy) { p.Windows[0].End = 1441 },
 		`policy: maxActive: -1 is negative`:                                                                                                            func(p *Policy) { p.MaxActive = -1 },
+		`policy: startJitter: 8d is longer than 7d`:                                                                                                    func(p *Policy) { p.StartJitter = Duration(8 * 24 * 3600e9) },
 		`policy: retry.attempts: -1 is negative`:                                                                                                       func(p *Policy) { p.Retry.Attempts = -1 },
 		`policy: retry.backoff: -1s is negative`:                                                                                                       func(p *Policy) { p.Retry.Backoff = -1e9 },
 		`policy: retry.maxBackoff: -1s is negative`:                                                                                                    func(p *Policy) { p.Retry.MaxBackoff = -1e9 },

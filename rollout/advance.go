@@ -399,6 +399,9 @@ func (m *Machine) Next() (time.Time, bool) {
 			if m.anyWaiting(g) {
 				turn(&g.hours)
 			}
+			if at, ok := m.nextTurn(g, m.now); ok {
+				sooner(at)
+			}
 			if m.anyExcused(g) {
 				turn(&g.unbound)
 			}

@@ -195,20 +195,20 @@ func (q *lanes) elsewhere(d inventory.DeviceID, by int32) {
 
 // offer offers the devices of these groups to take, in their order, until it says no, and says whether it came to the end. Of lanes that
 // are closed it offers those that another rollout has disrupted.
-func (q *lanes) offer(groups []int, urgent bool, take func(int32) bool) bool {
+func (q *lanes) offer(groups []int, urgent bool, ripe func(group int, d int32) bool, take func(int32) bool) bool {
 	defer q.back()
 	full := q.ledger.wholeFull(q.page)
 	apart := q.apart(groups, urgent, full, -1)
 	for {
 		var best *lane
 		for _, i := range groups {
-			if l := q.set(i, urgent).first(); !full && l != nil && (best == nil || l.device() < best.device()) {
+			if l := q.set(i, urgent).first(); !full && l != nil && (ripe == nil || ripe(i, l.device())) && (best == nil || l.device() < best.device()) {
 				best = l
 			}
 		}
 		switch {
 		case len(apart) > 0 && (best == nil || apart[0] < best.device()):
-			if !take(apart[0]) {
+			if (ripe == nil || ripe(q.machine.groupAt(apart[0]), apart[0])) && !take(apart[0]) {
 				return false
 			}
 			apart = apart[1:]

@@ -218,6 +218,8 @@ func english(code string) (string, bool) {
 		return "ring {ring} waits for approval[: {lack}]", true
 	case "wait-freeze":
 		return "freeze {freeze} is on: work may begin {at}", true
+	case "wait-spread":
+		return "starts are spread: its turn comes {at}", true
 	case "wait-restart":
 		return "waits to be restarted: the next window for that opens {at}", true
 	case "wait-window":

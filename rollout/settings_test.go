@@ -240,8 +240,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 				in.Strata = [][]string{{"a"}, {"b"}}
 			}
 		}, change: func(p *policy.Policy) { p.Strata = []string{"site"} }, want: "\n0h install dev-15 dev-3 dev-9 dev-12 dev-18\n"},
-		"Joiners":   {change: func(p *policy.Policy) { p.Joiners = policy.JoinersAdmitted }, want: "gate of ring second: pass, 16 of 16"},
-		"MaxActive": {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
+		"Joiners":     {change: func(p *policy.Policy) { p.Joiners = policy.JoinersAdmitted }, want: "gate of ring second: pass, 16 of 16"},
+		"StartJitter": {change: func(p *policy.Policy) { p.StartJitter = hour }, want: "\n0.3984375h install dev-9\n"},
+		"MaxActive":   {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},
 		"Rate.Count": {base: func(p *policy.Policy) { p.Rate = policy.Rate{Count: 4, Every: hour} },
 			change: func(p *policy.Policy) { p.Rate.Count = 2 }, want: "at most 2 at once"},
 		"Rate.Every": {base: func(p *policy.Policy) { p.Rate = policy.Rate{Count: 4, Every: hour} },

@@ -48,6 +48,9 @@ func (m *Machine) granted(devices []int32) {
 			if m.stage != StageActive || !r.state.opened() || !h.open(m.now) {
 				continue
 			}
+			if _, early := m.early(d, g, m.now); early && h == &g.hours {
+				continue
+			}
 			if left == 0 {
 				continue
 			}
@@ -120,6 +123,7 @@ type hours struct {
 	schedule policy.Schedule
 	from, to int64 // the opening that holds asked, or the next; to 0 means that it never closes
 	asked    int64 // the instant it was looked up for; what is earlier is looked up again
+	began    int64 // as from, but 0 for an opening that has no beginning
 	known    bool
 }
 
@@ -143,6 +147,11 @@ func (h *hours) open(now int64) bool {
 		h.from, h.to = math.MaxInt64, 0 // it never opens
 		if from, to := h.schedule.Next(time.Unix(0, now).UTC()); !from.IsZero() {
 			h.from, h.to = from.UnixNano(), nanos(to)
+			if h.began = h.from; h.from == now {
+				if before, _ := h.schedule.Next(time.Unix(0, now-int64(time.Second)).UTC()); before.UnixNano() < now {
+					h.began = 0 // it is open at any instant that is asked for
+				}
+			}
 		}
 	}
 	return now >= h.from
@@ -195,8 +204,8 @@ func (m *Machine) wanted(now time.Time, max, installs int, q *lanes, free func(i
 			if q != nil {
 				q.unrated(i)
 			}
-			m.offerFresh([]int{i}, true, q, load)
-			m.offerFresh([]int{i}, false, q, load)
+			m.offerFresh([]int{i}, true, nil, q, load)
+			m.offerFresh([]int{i}, false, nil, q, load)
 		}
 	}
 	return all
@@ -340,22 +349,23 @@ func (m *Machine) wantedOf(r *ring, now int64, q *lanes, take func(int32) bool) 
 			}
 		}
 	}
-	return m.offerFresh(open, true, q, take) && m.offerFresh(open, false, q, take)
+	return m.offerFresh(open, true, nil, q, take) && m.offerFresh(open, false, m.ripe(now), q, take)
 }
 
 // offerFresh offers the devices of these groups that were never begun to take, in the order of the plan, until it says no, and says
-// whether it came to the end: those that are urgent, or those that are not.
-func (m *Machine) offerFresh(groups []int, urgent bool, q *lanes, take func(int32) bool) bool {
+// whether it came to the end: those that are urgent, or those that are not. Those of a group from the first on that is not ripe are left out; with nil
+// all are ripe.
+func (m *Machine) offerFresh(groups []int, urgent bool, ripe func(group int, d int32) bool, q *lanes, take func(int32) bool) bool {
 	switch {
 	case urgent && q != nil:
 		for _, i := range groups {
-			if !q.offer([]int{i}, urgent, take) {
+			if !q.offer([]int{i}, urgent, ripe, take) {
 				return false
 			}
 		}
 		return true
 	case q != nil:
-		return q.offer(groups, urgent, take)
+		return q.offer(groups, urgent, ripe, take)
 	case urgent:
 		for _, i := range groups {
 			for _, d := range m.groups[i].first {
@@ -376,7 +386,7 @@ func (m *Machine) offerFresh(groups []int, urgent bool, q *lanes, take func(int3
 		for i := range groups {
 			g := &m.groups[groups[i]]
 			at[i] = g.next(at[i], m.isFresh)
-			if at[i] < len(g.members) && (best < 0 || g.members[at[i]] < first) {
+			if at[i] < len(g.members) && (ripe == nil || ripe(groups[i], g.members[at[i]])) && (best < 0 || g.members[at[i]] < first) {
 				best, first = i, g.members[at[i]]
 			}
 		}

@@ -21,6 +21,7 @@ type Auditor struct {
 	devices []audited
 	passed  []bool
 	opened  []bool
+	since   []time.Time // by ring: when it was opened
 	stage   rollout.Stage
 	windows []map[clock]policy.Schedule // by ring
 	resets  map[clock]policy.Schedule   // when devices are restarted
@@ -59,6 +60,7 @@ type audited struct {
 	offline   time.Time // since when it is unreachable
 	away      time.Time // since when it was, before it was seen again
 	excused   bool      // from waiting for a window
+	urgent    bool      // more is known of what it is to get
 	worse     bool      // than before, by a metric
 	backup    time.Time // the instant that the proved one holds
 	waived    bool      // it needs none
@@ -96,7 +98,7 @@ func (a *Auditor) clock(i int) clock {
 // NewAuditor makes the auditor of a plan.
 func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
-		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)),
+		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)), since: make([]time.Time, len(p.Rings)),
 		asked: make([]policy.Request, len(p.Rings)), lifted: make([]policy.Bypass, len(p.Rings))}
 	a.rates = newRates(p)
 	a.resets = make(map[clock]policy.Schedule)
@@ -233,6 +235,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		return a.superseded(&e)
 	case rollout.Acknowledged:
 		return a.acknowledged(&e)
+	case rollout.Escalated:
+		return a.each(e.Devices, func(d *audited) error { d.urgent = true; return nil })
 	case rollout.Withdrawn:
 		a.gone = append(a.gone, e.Patch)
 	case rollout.TimedOut:
@@ -340,7 +344,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 	case rollout.RingDecided:
 		return a.decided(&e)
 	case rollout.RingOpened:
-		a.opened[e.Ring] = true
+		a.opened[e.Ring], a.since[e.Ring] = true, at
 		if slices.Contains(a.passed[:e.Ring], false) {
 			return errors.New("a ring before it has not passed")
 		}
@@ -452,6 +456,11 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	a.tasks++
 	d.touched = d.touched || e.Op == rollout.OpInstall
 	r := a.plan.RingOf(int(i))
+	if e.Op != rollout.OpDownload {
+		if err := a.spread(at, int(i)); err != nil {
+			return err
+		}
+	}
 	switch e.Op {
 	case rollout.OpReboot:
 		d.reboots++

@@ -196,6 +196,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Policy.Rollback.MaxFailures = pick(&slow, 0, 0, 1)
 		in.Policy.Rollback.InWindows = slow.chance(40)
 	}
+	if spread := dice(uint64(*d) + 0x5b3ead); spread.chance(25) {
+		in.Policy.StartJitter = pick(&spread, hours(1), hours(7), hours(60))
+	}
 	probes := dice(*d + 80)
 	if probes.chance(20) {
 		in.Policy.Health.Probes = policy.Probes{List: []policy.Probe{{Name: "till", Of: "tilld"}, {Name: "web", Of: "nginx"}},

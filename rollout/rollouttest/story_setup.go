@@ -124,6 +124,8 @@ func (s *scene) option(key, value string) error {
 		return p.Rollback.Wait.UnmarshalText([]byte(value))
 	case "irreversible":
 		p.Rollback.Irreversible = value == "yes"
+	case "jitter":
+		return text(&p.StartJitter, value)
 	case "maxactive":
 		return number(&p.MaxActive, value)
 	case "joiners":
