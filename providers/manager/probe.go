@@ -14,7 +14,7 @@ import (
 
 // Probe implements [rollout.Prober]. An application is looked up by its name in the database of the package manager, and a service by the
 // name of its unit where the device runs systemd: "nginx" is nginx.service. A unit that is starting, or that systemd does not know, is not
-// up. Of custom checks nothing is known here: a vendor that has some answers them in a deployer around this one.
+// up. On devices with Windows it is looked up by its key, "Spooler", with sc.exe; one that is starting or paused is not up. Of custom checks nothing is known here: a vendor that has some answers them in a deployer around this one.
 func (f *Forward) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, t, desk.Begun{Op: t.Op}, func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report {
 		var r rollout.Report
@@ -67,6 +67,11 @@ systemctl show --property=LoadState --property=ActiveState -- "$2"`
 
 func (w *work) service(ctx context.Context, p *policy.Probe) (rollout.ProbeResult, error) {
 	r := rollout.ProbeResult{Name: p.Name}
+	if s, ok := w.Tool.(Servicer); ok {
+		var err error
+		r.Up, r.Message, err = s.Service(ctx, p.Of)
+		return r, err
+	}
 	if !unitName(p.Of) {
 		r.Message = fmt.Sprintf("%.100q is no name of a unit", p.Of)
 		return r, nil

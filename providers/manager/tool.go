@@ -52,7 +52,7 @@ type Words interface {
 }
 
 // A Tool is the package manager of one device. Further abilities of it are found by their interfaces: [Fetcher], [Summer], [Keeper],
-// [Repairer], [Prover], [Holder]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
+// [Repairer], [Prover], [Holder], [Servicer]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
 type Tool interface {
 	// Look tells what is on the device, afresh.
 	Look(ctx context.Context) (*Sight, error)
@@ -109,6 +109,12 @@ type Prover interface {
 type Holder interface {
 	// Hold makes packages held, or not held any more.
 	Hold(ctx context.Context, held bool, names []string) error
+}
+
+// A Servicer is a Tool that knows how services stand, on devices where systemd does not run them.
+type Servicer interface {
+	// Service says whether a service is up, and how it stands in words. What cannot be told is unknown, and no error.
+	Service(ctx context.Context, name string) (patch.Tri, string, error)
 }
 
 // A Sight is what a device looks like.

@@ -41,8 +41,9 @@ func New(c manager.Config) (*manager.Fleet, error) {
 type machine struct{ *manager.Access }
 
 var (
-	_ manager.Keeper = (*machine)(nil)
-	_ manager.Holder = (*machine)(nil)
+	_ manager.Keeper   = (*machine)(nil)
+	_ manager.Holder   = (*machine)(nil)
+	_ manager.Servicer = (*machine)(nil)
 )
 
 // run runs choco and classifies how it has ended.
@@ -156,6 +157,11 @@ func (m *machine) Plan(ctx context.Context, j manager.Job) ([]manager.Move, erro
 		}
 	}
 	return moves, nil
+}
+
+// Service implements [manager.Servicer].
+func (m *machine) Service(ctx context.Context, name string) (patch.Tri, string, error) {
+	return windows.Service(ctx, m.Access, name)
 }
 
 // Carry implements [manager.Tool].

@@ -57,8 +57,9 @@ func New(c manager.Config) (*manager.Forward, error) {
 type machine struct{ *manager.Access }
 
 var (
-	_ manager.Tool   = (*machine)(nil)
-	_ manager.Summer = (*machine)(nil)
+	_ manager.Tool     = (*machine)(nil)
+	_ manager.Summer   = (*machine)(nil)
+	_ manager.Servicer = (*machine)(nil)
 )
 
 // A listed is a package of the list.
@@ -154,6 +155,11 @@ func (m *machine) run(ctx context.Context, argv []string) (transport.Result, err
 		err = Classify(res)
 	}
 	return res, err
+}
+
+// Service implements [manager.Servicer].
+func (m *machine) Service(ctx context.Context, name string) (patch.Tri, string, error) {
+	return windows.Service(ctx, m.Access, name)
 }
 
 // Carry implements [manager.Tool].

@@ -10,6 +10,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager"
 	"github.com/patchflow/patchflow/providers/manager/internal/windows"
 	"github.com/patchflow/patchflow/providers/manager/winget"
@@ -105,4 +106,21 @@ func ExampleClassify() {
 	// Output:
 	// untrusted
 	// busy
+}
+
+func TestServicesAreProbed(t *testing.T) {
+	p := replay.Open(t, "testdata/device.txt")
+	f := kit().Open(t, p)
+	task := replay.Task(1, rollout.OpProbe, lamp("1.7.1"))
+	for _, name := range []string{"Spooler", "Nobody", "/query", "a b"} {
+		task.Probes = append(task.Probes, policy.Probe{Name: name, Check: policy.ProbeService, Of: name})
+	}
+	r, err := f.Probe(t.Context(), task)
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
+	require.Equal(t, []rollout.ProbeResult{
+		{Name: "Spooler", Up: patch.Yes, Message: "Spooler is running"}, {Name: "Nobody", Up: patch.No, Message: "there is no service Nobody"},
+		{Name: "/query", Message: `"/query" is no name of a service`}, {Name: "a b", Message: `"a b" is no name of a service`},
+	}, r.Probes)
+	require.Equal(t, 2, p.Count("sc.exe"))
 }
