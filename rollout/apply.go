@@ -537,7 +537,7 @@ func (m *Machine) back(d int32) {
 func (m *Machine) applyPostponed(e Postponed) {
 	for i, d := range e.Devices {
 		dev, was := &m.dev[d], m.dev[d].op
-		if e.Op == OpInstall && e.Spent {
+		if e.Op == OpInstall && e.Spent || dev.attempts > 0 {
 			m.raised.note(d)
 		}
 		dev.state, dev.due = waiting, nanos(e.Until[i])

@@ -239,6 +239,7 @@ func (m *Machine) applyRetried(e Retried) {
 		}
 		if a := m.auxOf(d); a != nil && len(a.unended) > 0 {
 			a.since, a.saving = m.now, a.unended[len(a.unended)-1].op == OpBackup
+			dev.op = OpVerify // what is still at it there may have come to something, and nothing may overlap with it
 		}
 		m.reweigh(d, before)
 		m.reckon(d)

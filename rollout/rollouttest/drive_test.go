@@ -25,7 +25,7 @@ func seeds(short int) uint64 {
 		return max(uint64(short)/4, 1)
 	}
 	if os.Getenv("PATCHFLOW_LONG") != "" {
-		return uint64(short) * 6
+		return uint64(short) * 2
 	}
 	return uint64(short)
 }

@@ -112,8 +112,8 @@ func (d *driver) domains(r *driven, granted []int32, before map[place]map[invent
 	return nil
 }
 
-// acknowledge lets a person know of the devices that failed in some failure domain, at the end of the instant: of each in an instant that is
-// drawn, and of all of them when nothing happens by itself any more.
+// acknowledge lets a person know of the devices that failed in some failure domain, at the end of the instant. Where there are several
+// rollouts it is in an instant that is drawn, or when nothing happens by itself any more.
 func (d *driver) acknowledge(all bool) error {
 	for i, r := range d.runs {
 		m := r.tape.live
@@ -121,7 +121,7 @@ func (d *driver) acknowledge(all bool) error {
 			continue
 		}
 		for _, dev := range slices.Collect(m.Disrupted()) {
-			if m.Device(int(dev)).Outcome == rollout.Unsettled || !all && mix(d.cfg.Seed, d.steps, string(r.tape.plan.Devices[dev]))%8 > 0 {
+			if m.Device(int(dev)).Outcome == rollout.Unsettled || !all && len(d.runs) > 1 && mix(d.cfg.Seed, d.steps, string(r.tape.plan.Devices[dev]))%8 > 0 {
 				continue
 			}
 			c := rollout.Command{Do: rollout.DoAcknowledge, Device: r.tape.plan.Devices[dev], By: "inge"}
