@@ -42,6 +42,7 @@ func (d *Device) outfit() error {
 		os.WriteFile(filepath.Join(units, "bed.service"), []byte(service), 0o644),
 		os.WriteFile(filepath.Join(units, "bed.target"), []byte(target), 0o644),
 		os.Symlink("bed.target", filepath.Join(units, "default.target")),
+		os.Symlink("/dev/null", filepath.Join(units, "systemd-remount-fs.service")), // the root is what it is: an overlay may not be mounted anew
 	)
 }
 
