@@ -34,8 +34,11 @@ type Agenda struct {
 }
 
 // Add makes a machine known, with the devices that it is working on and those that it has disrupted. Of one that is over these are the
-// devices that nobody has acknowledged.
+// devices that nobody has acknowledged. A machine takes the place of another one of the same rollout, as after a replay: what that one held
+// is free if this one does not hold it, and what others have overtaken stays so.
 func (a *Agenda) Add(m *Machine) {
+	lost := a.races.lostBefore(m.plan.Key)
+	a.Remove(m.plan.Key)
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
 	}
@@ -44,7 +47,8 @@ func (a *Agenda) Add(m *Machine) {
 	}
 	a.ledger.add(m)
 	if !m.stage.Final() {
-		a.races.join(m)
+		r := a.races.join(m)
+		r.lost = append(r.lost, lost...)
 	}
 }
 

@@ -25,7 +25,7 @@ type racer struct {
 	undoing bitset              // devices on which it is to take back what it has begun
 	names   map[string]struct{} // patches and packages of its contents, to tell at once that two plans have nothing in common
 	known   int                 // contents that names knows
-	lost    []loss              // devices that others have overtaken, until it is told
+	lost    []loss              // devices that others have overtaken, until it has settled them
 }
 
 // A loss is a device that another rollout has overtaken.
@@ -192,6 +192,20 @@ func (l *races) beat(by, of *racer, d int32) bool {
 	return true
 }
 
+// lostBefore returns what rollouts that are not known any more have overtaken of a rollout.
+func (l *races) lostBefore(k Key) (lost []loss) {
+	r := l.find(k)
+	if r == nil {
+		return nil
+	}
+	for _, x := range r.lost {
+		if l.find(x.by) == nil {
+			lost = append(lost, x)
+		}
+	}
+	return lost
+}
+
 // note takes in what a rollout decided, and says whether another one has to do with that.
 func (l *races) note(m *Machine, b *Batch) bool {
 	if m.stage.Final() && l.find(m.plan.Key) == nil {
@@ -289,29 +303,33 @@ func (l *races) ahead(m *Machine, d int32) (Key, bool) {
 }
 
 // Overtaken returns what the host is to tell m before the next Grant, one signal for each rollout that has brought devices of m what
-// supersedes all that m would do there. The batches go back by [Agenda.Note]; a device is named once. Among devices of one package it is
-// the version that counts, and else what the publisher says ([Pinned]). Rollouts that were over before m began are not looked at: its
-// plan knows of them by what the devices have.
+// supersedes all that m would do there. The batches go back by [Agenda.Note]; a device is named once, and named again by later calls until
+// m has settled it: nothing is lost with a step that was not written down. Among devices of one package it is the version that counts, and
+// else what the publisher says ([Pinned]). Rollouts that were over before m was made known ([Agenda.Add]) are not looked at: its plan knows
+// of them by what the devices had, and a device says by itself that it has something newer.
 func (a *Agenda) Overtaken(m *Machine, now time.Time) []Overtaken {
 	if m.stage.Final() || m.stage == StageUnknown {
 		return nil
 	}
 	r := a.races.join(m)
 	var all []Overtaken
+	var named bitset
 	kept := r.lost[:0]
 	for _, x := range r.lost {
-		switch by := a.races.find(x.by); {
-		case m.dev[x.device].state == settled, by != nil && !by.won(m.plan.Devices[x.device]):
-		case !m.mayDrop(x.device):
-			kept = append(kept, x) // it is at work there; what comes of that is seen first
-		default:
-			i := slices.IndexFunc(all, func(o Overtaken) bool { return o.By == x.by })
-			if i < 0 {
-				i = len(all)
-				all = append(all, Overtaken{At: now, By: x.by})
-			}
-			all[i].Devices = append(all[i].Devices, x.device)
+		if by := a.races.find(x.by); m.dev[x.device].state == settled || by != nil && !by.won(m.plan.Devices[x.device]) {
+			continue
 		}
+		kept = append(kept, x)
+		if m.stage == StageEnding || m.stage == StageUndoing || named.has(x.device) || !m.mayDrop(x.device) {
+			continue // if it is at work there, what comes of that is seen first
+		}
+		named.put(x.device, true)
+		i := slices.IndexFunc(all, func(o Overtaken) bool { return o.By == x.by })
+		if i < 0 {
+			i = len(all)
+			all = append(all, Overtaken{At: now, By: x.by})
+		}
+		all[i].Devices = append(all[i].Devices, x.device)
 	}
 	r.lost = kept
 	return all

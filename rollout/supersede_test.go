@@ -2,11 +2,13 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 )
 
 func TestWhatSupersedes(t *testing.T) {
@@ -45,4 +47,39 @@ func TestWhatSupersedes(t *testing.T) {
 			require.Equal(t, c.want, (&Content{Patches: c.by}).supersedes(&Content{Patches: c.of}))
 		})
 	}
+}
+
+// What a rollout has brought and takes back again supersedes nothing.
+func TestWhatIsTakenBackSupersedesNothing(t *testing.T) {
+	s := newSisters(t, 0)
+	older := s.overtakes(t)
+	s.bonn.rings[0].gate.Soak = policy.Duration(time.Hour) // or it is over
+	s.takes(t, s.bonn)
+	s.succeed(t, s.bonn)
+	require.Len(t, s.agenda.Overtaken(older, s.now), 1)
+	b, err := s.bonn.Step(Commanded{s.now, Command{Do: DoUndo, By: "hans", Reason: "no sound"}})
+	require.NoError(t, err)
+	s.agenda.Note(s.bonn, b, nil)
+	require.Empty(t, s.agenda.Overtaken(older, s.now))
+}
+
+// A host that did not write down that a device is overtaken hears of it again, also when it has replayed the rollout, and also when the
+// rollout that was first is over and forgotten; not when the device is settled.
+func TestWhatIsOvertakenIsToldUntilItIsSettled(t *testing.T) {
+	s := newSisters(t, 0)
+	older := s.overtakes(t)
+	s.takes(t, s.bonn)
+	s.succeed(t, s.bonn)
+	want := []Overtaken{{At: s.now, By: s.bonn.plan.Key, Devices: []int32{0, 1, 2}}}
+	require.Equal(t, want, s.agenda.Overtaken(older, s.now))
+	require.Equal(t, want, s.agenda.Overtaken(older, s.now), "the step may be lost")
+	s.agenda.Add(older)
+	require.Equal(t, want, s.agenda.Overtaken(older, s.now), "it is known from the other rollout")
+	s.agenda.Remove(s.bonn.plan.Key)
+	s.agenda.Add(older)
+	require.Equal(t, want, s.agenda.Overtaken(older, s.now), "that is over")
+	b, err := older.Step(want[0])
+	require.NoError(t, err)
+	s.agenda.Note(older, b, nil)
+	require.Empty(t, s.agenda.Overtaken(older, s.now))
 }

@@ -240,7 +240,9 @@ func (r *Runner) letLoose(owners []*owner) {
 		o.tenant = t
 		t.mu.Lock()
 		t.owners[o.key] = o
-		if !o.arrived {
+		if o.arrived {
+			t.agenda.Add(o.m) // before anybody else begins: what others bring from now on may supersede it
+		} else {
 			t.missing++
 		}
 		t.mu.Unlock()

@@ -62,7 +62,6 @@ func (o *owner) load(ctx context.Context) error {
 func (o *owner) adoptSessions() {
 	o.tenant.mu.Lock()
 	defer o.tenant.mu.Unlock()
-	o.tenant.agenda.Remove(o.key)
 	o.tenant.agenda.Add(o.m)
 }
 
