@@ -158,7 +158,11 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	freed := false
 	var budgets *page
 	if m.stage.Final() {
-		freed = a.ledger.over(m)
+		k := m.plan.Key
+		freed = a.ledger.over(m) || len(a.claims.of[k]) > 0
+		a.claims.drop(k)
+		delete(a.kept, k)
+		delete(a.next, k)
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
 			a.ledger.noteRates(budgets, m, b, granted)

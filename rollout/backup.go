@@ -92,6 +92,7 @@ type saved struct {
 	begun  int64 // when this session of the device was
 	tries  uint8 // that count
 	waived bool
+	stale  bool // the last one that was wanted was not made: what there is, is older than it may be, and nothing was installed since
 }
 
 // saved returns what is known of the backup of d.
@@ -133,7 +134,7 @@ func (m *Machine) lacksBackup(d int32) bool {
 	switch {
 	case b.waived:
 		return false
-	case b.id == "":
+	case b.id == "" || b.stale:
 		return true
 	case m.dev[d].flags&unsure != 0:
 		return false // a newer one would hold what our own attempt may have done
@@ -242,9 +243,11 @@ func (m *Machine) applyBackedUp(e BackedUp) {
 		}
 		switch e.Then {
 		case BackupProved:
-			b.id, b.at, b.tries = e.Backups[i].ID, nanos(e.Backups[i].At), 0
+			b.id, b.at, b.tries, b.stale = e.Backups[i].ID, nanos(e.Backups[i].At), 0, false
 		case BackupWaived:
 			b.waived = true
+		case BackupLacking:
+			b.stale = true
 		}
 	}
 }

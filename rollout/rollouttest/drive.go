@@ -163,7 +163,7 @@ func (d *driver) drive() error {
 			}
 		}
 	}
-	for resting := 0; ; {
+	for resting, again := 0, 0; ; {
 		if err := d.instant(); err != nil {
 			return err
 		}
@@ -176,6 +176,11 @@ func (d *driver) drive() error {
 		next, ok := d.next()
 		if ok {
 			resting = 0
+			if again++; next.After(d.now) {
+				again = 0
+			} else if again > 10000 {
+				return fmt.Errorf("the next instant is now, for ever: %s", d.why())
+			}
 			d.now = next
 			if err := d.tick(); err != nil {
 				return err
