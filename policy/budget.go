@@ -9,7 +9,7 @@ import (
 )
 
 // A Budget bounds how many devices of one failure domain are disrupted at once, or begun in a while: those of a site, of a cluster, of
-// a pair that must never be down together. A failure domain is the devices of one tenant that Devices picks and that have the same values of all
+// a pair that must never be down together; and it says when so many tries have failed there that no more are made for a while. A failure domain is the devices of one tenant that Devices picks and that have the same values of all
 // labels in Per. A device that lacks one of these labels belongs to no domain, and the budget says nothing about it.
 //
 // A device is disrupted from when work on it begins until it is verified to be well. One that failed stays disrupted until a person
@@ -22,6 +22,7 @@ type Budget struct {
 	Count   int                `json:"count,omitempty" yaml:"count,omitempty"`    // at most so many at once; 0 means that only Share counts
 	Share   Share              `json:"share,omitempty" yaml:"share,omitempty"`    // at most this part of the domain, see [Budget.Limit]; 0 means that only Count counts
 	Rate    Rate               `json:"rate,omitzero" yaml:"rate,omitempty"`       // at most so many of the domain begun in a while; none unless set
+	Breaker Breaker            `json:"breaker,omitzero" yaml:"breaker,omitempty"` // after how many failed tries nothing more is begun in the domain for a while; never unless set
 }
 
 // Limit returns how many devices may be disrupted at once in a domain of so many devices: the lesser of Count and Share of them.
@@ -57,7 +58,7 @@ func (b *Budget) Domain(d *inventory.Device) ([]string, bool) {
 	return values, true
 }
 
-// String returns what b allows, on one line: `at most 2 or 10%, and 20 in 1h of each site`.
+// String returns what b allows, on one line: `at most 2 or 10%, and 20 in 1h of each site; breaker trips after 5 failures in a row, for 1h`.
 func (b Budget) String() string {
 	var most []string
 	if b.Count > 0 {
@@ -73,6 +74,9 @@ func (b Budget) String() string {
 	if !b.Rate.IsZero() {
 		parts = append(parts, b.Rate.String())
 	}
+	if len(parts) == 0 {
+		parts = append(parts, "no limit")
+	}
 	s := strings.Join(parts, ", and ") + " of "
 	if len(b.Per) > 0 {
 		s += "each " + strings.Join(b.Per, " and ")
@@ -81,6 +85,9 @@ func (b Budget) String() string {
 	}
 	if !b.Devices.IsZero() {
 		s += ", of " + b.Devices.String()
+	}
+	if !b.Breaker.IsZero() {
+		s += "; breaker trips " + b.Breaker.String()
 	}
 	return s
 }
@@ -104,8 +111,9 @@ func (c *checker) budgets(budgets []Budget) {
 		c.count(join(at, "count"), b.Count)
 		c.share(join(at, "share"), b.Share)
 		c.rate(join(at, "rate"), b.Rate)
-		if b.Count == 0 && b.Share == 0 && b.Rate.IsZero() {
-			c.fault(at, "neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun")
+		c.breaker(join(at, "breaker"), b.Breaker)
+		if b.Count == 0 && b.Share == 0 && b.Rate.IsZero() && b.Breaker.IsZero() {
+			c.fault(at, "neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are")
 		}
 	}
 }

@@ -60,7 +60,15 @@ func TestValidateNamesTheFieldOfABudget(t *testing.T) {
 	}{
 		{[]Budget{{Count: 1}}, "budgets[0].name: missing"},
 		{[]Budget{{Name: "a", Count: 1}, {Name: "a", Count: 1}}, `budgets[1].name: "a" is the name of budgets[0] already`},
-		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun"},
+		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Pause: 1}}}, "budgets[0].breaker.failures: missing: how many failed tries trip it"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: -1}}}, "budgets[0].breaker.failures: -1 is negative"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 1001}}}, "budgets[0].breaker.failures: 1001 is more than 1000"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 5, Of: 4}}}, "budgets[0].breaker.of: 4 tries cannot hold 5 failures"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 5, Of: 1001}}}, "budgets[0].breaker.of: 1001 is more than 1000"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 5, Of: -1}}}, "budgets[0].breaker.of: -1 is negative"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 5, Within: -1}}}, "budgets[0].breaker.within: -0.000000001s is negative"},
+		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 5, Pause: -1}}}, "budgets[0].breaker.pause: -0.000000001s is negative"},
 		{[]Budget{{Name: "a", Count: -1}}, "budgets[0].count: -1 is negative"},
 		{[]Budget{{Name: "a", Share: 10001}}, "budgets[0].share: 100.01% is more than 100%"},
 		{[]Budget{{Name: "a", Rate: Rate{Count: 1}}}, "budgets[0].rate.every: missing"},
@@ -71,7 +79,8 @@ func TestValidateNamesTheFieldOfABudget(t *testing.T) {
 		p := Policy{Name: "p", Budgets: c.budgets}
 		require.ErrorContains(t, p.Validate(), c.want)
 	}
-	p := Policy{Name: "p", Budgets: []Budget{{Name: "sites", Per: []string{"site"}, Count: 1}, {Name: "all", Share: 500}}}
+	require.ErrorContains(t, (&Policy{Name: "p", Breaker: Breaker{Failures: 5, Of: 4}}).Validate(), "breaker.of: 4 tries cannot hold 5 failures")
+	p := Policy{Name: "p", Budgets: []Budget{{Name: "mirrors", Per: []string{"site"}, Breaker: Breaker{Failures: 3}}, {Name: "sites", Per: []string{"site"}, Count: 1}, {Name: "all", Share: 500}}}
 	require.NoError(t, p.Validate())
 }
 
@@ -93,4 +102,13 @@ func TestBudgetsOfLayersAddUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, e.Policy.Budgets, 1)
 	require.Len(t, e.Refused, 2)
+}
+
+func TestWhatABreakerSays(t *testing.T) {
+	const hour = Duration(3600e9)
+	require.Equal(t, "never", Breaker{}.String())
+	require.Equal(t, "after 3 failures in a row, for 1h", Breaker{Failures: 3}.String())
+	require.Equal(t, "after 5 failures of 8 tries within 2h, for 3h", Breaker{Failures: 5, Of: 8, Within: 2 * hour, Pause: 3 * hour}.String())
+	require.Equal(t, "no limit of each site; breaker trips after 3 failures in a row, for 1h", Budget{Per: []string{"site"}, Breaker: Breaker{Failures: 3}}.String())
+	require.Zero(t, Breaker{}.WithDefaults())
 }

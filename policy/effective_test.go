@@ -33,7 +33,7 @@ func TestEveryFieldHasAnEntryInTheTableOfSettings(t *testing.T) {
 		known[s.path] = true
 		require.True(t, (&Layer{}).field(s.path).IsValid(), s.path)
 	}
-	whole := []reflect.Type{reflect.TypeFor[Need](), reflect.TypeFor[Feedback](), reflect.TypeFor[Probes](), reflect.TypeFor[Deferrals](), reflect.TypeFor[Rate]()}
+	whole := []reflect.Type{reflect.TypeFor[Need](), reflect.TypeFor[Feedback](), reflect.TypeFor[Probes](), reflect.TypeFor[Deferrals](), reflect.TypeFor[Rate](), reflect.TypeFor[Breaker]()}
 	n := 1 // combine
 	var visit func(typ reflect.Type, path string)
 	visit = func(typ reflect.Type, path string) {

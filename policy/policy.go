@@ -32,7 +32,8 @@ type Policy struct {
 	Rate      Rate     `json:"rate,omitzero" yaml:"rate,omitempty"`            // how many devices are begun in a while, in all rings together
 	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once, or begun in a while
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
-	Backup    Backup   `json:"backup,omitzero" yaml:"backup,omitempty"` // what must be kept of a device before anything is installed there
+	Breaker   Breaker  `json:"breaker,omitzero" yaml:"breaker,omitempty"` // of each patch: after how many failed tries it is not begun any more for a while; never unless set
+	Backup    Backup   `json:"backup,omitzero" yaml:"backup,omitempty"`   // what must be kept of a device before anything is installed there
 	Reboot    Reboot   `json:"reboot,omitzero" yaml:"reboot,omitempty"`
 	Rollback  Rollback `json:"rollback,omitzero" yaml:"rollback,omitempty"`
 	Health    Health   `json:"health,omitzero" yaml:"health,omitempty"` // by what devices are known to be well

@@ -40,6 +40,7 @@ func (m *Machine) advance() {
 		changed = m.finish() || changed
 		changed = changed || m.dirty
 	}
+	m.trip()
 	m.raise()
 }
 
@@ -366,6 +367,7 @@ func (m *Machine) Next() (time.Time, bool) {
 	}
 	m.nextUndo(turn)
 	m.nextRaise(sooner)
+	m.nextTry(sooner)
 	for r := range m.rings {
 		ring := &m.rings[r]
 		if ring.state == ringSoaking {

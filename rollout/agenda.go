@@ -166,6 +166,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
 			a.ledger.noteRates(budgets, m, b, granted)
+			a.ledger.noteBreakers(budgets, m, &b)
 		}
 	}
 	release := func(d int32) {

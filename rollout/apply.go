@@ -170,6 +170,12 @@ func (m *Machine) fits(e Event) error {
 		return m.fitsRetried(&e)
 	case UndoBegan:
 		return devices(e.Devices)
+	case BreakerTripped:
+		return m.fitsBreaker(e.Circuit, e.Device)
+	case BreakerTried:
+		return m.fitsBreaker(e.Circuit, e.Device)
+	case BreakerClosed:
+		return m.fitsBreaker(e.Circuit, e.Device)
 	case Raised:
 		return m.fitsRaised(&e)
 	case Cleared:
@@ -336,6 +342,12 @@ func (m *Machine) apply(e Event) {
 		m.winners.note(&e, len(m.dev))
 	case UndoBegan:
 		m.applyUndo(e)
+	case BreakerTripped:
+		m.applyTripped(&e)
+	case BreakerTried:
+		m.applyTried(&e)
+	case BreakerClosed:
+		m.applyClosed(&e)
 	case Raised:
 		m.applyRaised(&e, true)
 	case Cleared:
@@ -355,23 +367,6 @@ func (m *Machine) apply(e Event) {
 		}
 	case Staged:
 		m.applyStaged(e)
-	}
-}
-
-func (m *Machine) applyLate(late Late) {
-	for i := range late.Reports {
-		d := late.Reports[i].Device
-		if d < 0 || int(d) >= len(m.dev) {
-			continue
-		}
-		m.applyEnd(&late.Reports[i])
-		if m.dev[d].late < 255 {
-			m.dev[d].late++
-		}
-		if m.abandoned(d) && late.Reports[i].Seq == m.dev[d].seq {
-			m.dev[d].flags &^= stopped // it has ended
-			m.dropAux(d)
-		}
 	}
 }
 
@@ -515,6 +510,8 @@ func (m *Machine) applyAnswered(e Answered) {
 			if a := m.auxOf(r.Device); a != nil {
 				a.delay = delay{} // another restart is announced anew
 			}
+		case r.Phase == PhaseSucceeded && dev.op == OpInstall:
+			m.circuits.ended(m.plan, r.Device, m.now, false, patch.NoFault)
 		case r.Fault == patch.AlreadyInstalled && dev.op == OpInstall:
 			if dev.flags&unsure == 0 {
 				dev.flags |= already
@@ -536,6 +533,7 @@ func (m *Machine) back(d int32) {
 
 func (m *Machine) applyPostponed(e Postponed) {
 	for i, d := range e.Devices {
+		m.triedPostponed(&e, d)
 		dev, was := &m.dev[d], m.dev[d].op
 		if e.Op == OpInstall && e.Spent || dev.attempts > 0 {
 			m.raised.note(d)
@@ -575,6 +573,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 				dev.busy++
 			}
 		case patch.Unreachable:
+			m.circuits.freed(m.plan, d)
 			if dev.offline == 0 {
 				dev.offline = m.now
 			}
@@ -614,6 +613,7 @@ func (m *Machine) free(d int32) {
 			m.looks[d].begun = 0
 		}
 		dev.flags &^= session
+		m.circuits.freed(m.plan, d)
 		m.rings[dev.ring].active--
 		m.active--
 		m.batch.Freed = append(m.batch.Freed, d)
@@ -629,6 +629,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		if dev.flags&session == 0 && m.disrupted(d) {
 			m.batch.Freed = append(m.batch.Freed, d) // it may be disrupted no longer
 		}
+		m.triedSettled(&e, d)
 		m.free(d)
 		m.endRetry(d)
 		dev.former = Unsettled

@@ -198,6 +198,7 @@ func (m *Machine) triesLeft(d int32, fault patch.Fault, tries uint8) bool {
 // install begins the installation on d, which is prepared, or makes it wait for its turn.
 func (m *Machine) install(d int32) {
 	if m.mayInstall(d) {
+		m.try(d)
 		m.bins.add(bin{what: toIssue, op: OpInstall, startBy: m.hoursOf(d, m.groupOf(d)).closes(m.now)}, d)
 		return
 	}
@@ -206,7 +207,7 @@ func (m *Machine) install(d int32) {
 
 // mayInstall says whether the installation on d, whose session is under way, may begin now.
 func (m *Machine) mayInstall(d int32) bool {
-	return m.stage == StageActive && m.rings[m.dev[d].ring].state.opened() && !m.isWithdrawn(d) && m.hoursOf(d, m.groupOf(d)).open(m.now)
+	return m.stage == StageActive && m.rings[m.dev[d].ring].state.opened() && !m.isWithdrawn(d) && m.hoursOf(d, m.groupOf(d)).open(m.now) && !m.isShut(d)
 }
 
 // backup says how the backup of d ends. It is said before what follows from it.

@@ -46,6 +46,10 @@ const (
 	kindReopened byte = 42
 	kindRetried  byte = 43
 
+	kindBreakerTripped byte = 44
+	kindBreakerTried   byte = 45
+	kindBreakerClosed  byte = 46
+
 	kindAcknowledged byte = 48
 
 	kindLooked byte = 49
@@ -303,6 +307,12 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeMeasured(d)
 	case kindRegressed:
 		return decodeRegressed(d)
+	case kindBreakerTripped:
+		return decodeBreakerTripped(d)
+	case kindBreakerTried:
+		return decodeBreakerTried(d)
+	case kindBreakerClosed:
+		return BreakerClosed(decodeBreakerTried(d))
 	case kindLooked:
 		return decodeLooked(d)
 	case kindProbed:

@@ -106,6 +106,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-ramp", "placed", strconv.Itoa(ring.placed), "places", strconv.Itoa(ring.places()), "ring", x.Ring))
 	}
 	x.rate(m, int32(i), at)
+	x.breakers(m, int32(i), at)
 	if len(x.Reasons) == 0 {
 		x.Reasons = append(x.Reasons, message("wait-turn"))
 	}

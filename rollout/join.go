@@ -210,6 +210,7 @@ func (p *Plan) cut(ring *PlannedRing, stratum int) (inventory.DeviceID, bool) {
 // applyAdmitted makes room for devices that have joined.
 func (m *Machine) applyAdmitted(e Admitted) {
 	m.plan = m.plan.admit(e)
+	m.circuits.grow(m.plan)
 	for i := range e.Devices {
 		a := &e.Devices[i]
 		d := int32(len(m.dev))

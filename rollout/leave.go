@@ -293,6 +293,7 @@ func (m *Machine) reopen(d int32) {
 		m.batch.Freed = append(m.batch.Freed, d)
 	}
 	m.free(d)
+	m.circuits.settled(m.plan, d)
 	m.back(d)
 	m.endRetry(d)
 	m.forgetHands(d)

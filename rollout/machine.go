@@ -75,6 +75,7 @@ type Machine struct {
 	undoing   int // devices that are to be rolled back and are not settled
 	undid     undoing
 	raised    raisings
+	circuits  *circuits // nil if the policy has no breaker
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -264,7 +265,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	for i := range p.Contents {
 		m.reboots = m.reboots || contentReboots(&p.Contents[i])
 	}
-	m.passes, m.rates = passesOf(p.Contents), newRates(&p)
+	m.passes, m.rates, m.circuits = passesOf(p.Contents), newRates(&p), newCircuits(&p)
 	shared := make(map[slot]policy.Schedule)
 	restarts := make(map[slot]policy.Schedule)
 	for r := range p.Rings {

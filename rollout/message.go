@@ -234,6 +234,18 @@ func english(code string) (string, bool) {
 		return "{placed} of {places} places in ring {ring} are taken: there are more once devices are well", true
 	case "wait-rate":
 		return "rate {count} in {every}[ of budget {budget} at {domain}]: next at {at}", true
+	case "wait-breaker":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}] has tripped, {failed} of {tries} tries failed[ ({fault})]: one is begun at {at}", true
+	case "wait-breaker-try":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}] has tripped, {failed} of {tries} tries failed[ ({fault})]: waits for what becomes of {device}", true
+	case "breaker-tripped":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}] trips: {failed} of {tries} tries failed[ ({fault})], so none is begun until {at}", true
+	case "breaker-again":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}] trips again: {device} failed[ ({fault})], so none is begun until {at}", true
+	case "breaker-tried":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}]: one try, on {device}", true
+	case "breaker-closed":
+		return "breaker[ of budget {budget} at {domain}][ of {patch}] closes: {device} has been installed", true
 	case "wait-budget":
 		return "budget {budget}: {used} of {limit} disrupted at {domain}[; not acknowledged since their rollouts are over: {left}]", true
 	case "wait-held":
@@ -506,6 +518,15 @@ func (p *Plan) Describe(e Event) []Message {
 		return p.tellAdmitted(e)
 	case Departed:
 		return p.tellDeparted(&e)
+	case BreakerTripped:
+		if e.Again {
+			return []Message{p.tellBreaker("breaker-again", &e, e.Device)}
+		}
+		return []Message{p.tellBreaker("breaker-tripped", &e, e.Device)}
+	case BreakerTried:
+		return []Message{p.tellBreaker("breaker-tried", &BreakerTripped{Circuit: e.Circuit}, e.Device)}
+	case BreakerClosed:
+		return []Message{p.tellBreaker("breaker-closed", &BreakerTripped{Circuit: e.Circuit}, e.Device)}
 	case Reopened:
 		return []Message{message("reopened", "devices", p.names(e.Devices))}
 	case Retried:

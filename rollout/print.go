@@ -45,6 +45,9 @@ func (p Plan) String() string {
 	for i := range p.Policy.Budgets {
 		fmt.Fprintf(&b, "  disrupted at once: %s\n", p.Policy.Budgets[i])
 	}
+	if x := p.Policy.Breaker; !x.IsZero() {
+		fmt.Fprintf(&b, "  breaker of each patch: trips %s\n", x)
+	}
 	patches := make(map[string]bool)
 	for i := range p.Contents {
 		for j := range p.Contents[i].Patches {

@@ -227,6 +227,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			p.Health.Probes.List = []policy.Probe{{Name: "till", Of: "tilld"}}
 		}
 	}
+	tripping := func(b policy.Breaker) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.Breaker, p.MaxActive, p.Rings[0].Gate.MaxFailed = b, 1, 5000 }
+	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
 		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
@@ -331,6 +334,20 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Retry.Grace":        {answer: failing(1, patch.Unreachable), change: func(p *policy.Policy) { p.Retry.Grace = 3 * hour }, want: "\n3h dev-15: unreachable for too long"},
 		"Retry.Timeout":      {answer: silentOn(OpInstall), change: func(p *policy.Policy) { p.Retry.Timeout = 2 * hour }, want: "2h verify"},
 
+		"Budget.Breaker": {answer: failing(1, patch.Transient), input: func(in *PlanInput) {
+			for i := range in.Policy.Budgets {
+				in.Places = [][]uint32{{0}}
+				in.Domains = []Domain{{Budget: i, Tenant: in.Tenant, Devices: 20}}
+			}
+		}, base: func(p *policy.Policy) { p.Budgets, p.MaxActive = []policy.Budget{{Name: "all", Count: 20}}, 1 },
+			change: func(p *policy.Policy) { p.Budgets[0].Breaker.Failures = 1 }, want: "0h breaker of budget all at tenant acme trips: 1 of 1 tries failed (transient)"},
+		"Breaker.Failures": {answer: failing(2, patch.Transient), base: tripping(policy.Breaker{Failures: 3}), change: tripping(policy.Breaker{Failures: 2}), want: "\n0h breaker of x:p1 trips"},
+		"Breaker.Of": {answer: failing(2, patch.Transient), base: tripping(policy.Breaker{Failures: 3}), change: tripping(policy.Breaker{Failures: 3, Of: 9}),
+			want: "breaker of x:p1 trips: 3 of 9 tries failed (transient)"},
+		"Breaker.Within": {answer: failing(2, patch.Transient), base: tripping(policy.Breaker{Failures: 3}), change: tripping(policy.Breaker{Failures: 3, Within: hour / 3}),
+			want: "0.5329931713388889h dev-15: failed (transient)"},
+		"Breaker.Pause": {answer: failing(1, patch.Transient), base: tripping(policy.Breaker{Failures: 1}), change: tripping(policy.Breaker{Failures: 1, Pause: 4 * hour}), want: "\n4h breaker of x:p1: one try"},
+
 		"Reboot.Mode": {answer: owing, change: func(p *policy.Policy) { p.Reboot.Mode = policy.RebootIfRequired }, want: "reboot dev-"},
 		"Reboot.Timeout": {answer: func(t Task) *Report {
 			if t.Op == OpReboot {
@@ -408,12 +425,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Breaker", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Health.Probes", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
+		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

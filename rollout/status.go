@@ -16,6 +16,8 @@ type Status struct {
 	Active  int          `json:"active"`  // devices that are worked on
 	Pending int          `json:"pending"` // devices whose outcome is not known
 
+	Breakers []BreakerStatus `json:"breakers,omitempty"` // those that have tripped
+
 	Reviews []Review `json:"reviews,omitempty"` // that are due because of approvals in an emergency, open ones only
 }
 
@@ -38,7 +40,7 @@ type RingStatus struct {
 // Status returns how the rollout stands. It costs nothing that grows with the number of devices.
 func (m *Machine) Status() Status {
 	s := Status{Rollout: m.plan.Key, Stage: m.stage, Why: m.why, At: m.Now(), Active: m.active, Pending: m.unsettled,
-		Reviews: m.ReviewsDue()}
+		Reviews: m.ReviewsDue(), Breakers: m.breakers()}
 	for r := range m.rings {
 		ring := &m.rings[r]
 		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,

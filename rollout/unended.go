@@ -84,6 +84,24 @@ func (m *Machine) applyEnd(r *TaskReport) {
 	}
 }
 
+// applyLate takes reports in that changed nothing, but for the end of a task that had none.
+func (m *Machine) applyLate(late Late) {
+	for i := range late.Reports {
+		d := late.Reports[i].Device
+		if d < 0 || int(d) >= len(m.dev) {
+			continue
+		}
+		m.applyEnd(&late.Reports[i])
+		if m.dev[d].late < 255 {
+			m.dev[d].late++
+		}
+		if m.abandoned(d) && late.Reports[i].Seq == m.dev[d].seq {
+			m.dev[d].flags &^= stopped // it has ended
+			m.dropAux(d)
+		}
+	}
+}
+
 // applyIdle notes that nothing of this rollout runs on d any more.
 func (m *Machine) applyIdle(d int32) {
 	if a := m.auxOf(d); a != nil {

@@ -51,10 +51,11 @@ func (m *Machine) granted(devices []int32) {
 			if _, early := m.early(d, g, m.now); early && h == &g.hours {
 				continue
 			}
-			if left == 0 {
+			if left == 0 || m.isShut(d) {
 				continue
 			}
 			left--
+			m.try(d)
 			startBy = h.to
 			switch {
 			case m.lacksLook(d):
@@ -228,7 +229,7 @@ func (m *Machine) wantedWork(now time.Time, max, installs int, q *lanes, free fu
 	at := nanos(now)
 	var wanted []int32
 	inRing, placing := make([]int, len(m.rings)), make([]int, len(m.rings))
-	left := min(m.left(at), installs)
+	left, tries := min(m.left(at), installs), trying(nil)
 	take := func(d int32) bool {
 		r, installs := m.dev[d].ring, m.dev[d].op == OpInstall
 		if m.full(&m.rings[r], len(wanted), inRing[r]) || installs && left == 0 {
@@ -237,9 +238,10 @@ func (m *Machine) wantedWork(now time.Time, max, installs int, q *lanes, free fu
 		if m.climbing(&m.rings[r], d, placing[r]) {
 			return !m.unbegun(d) // those that have their place go on
 		}
-		if free != nil && !free(d) {
+		if tries.shut(m, d, at, q) || free != nil && !free(d) {
 			return true
 		}
+		tries.take(m, d)
 		inRing[r]++
 		if m.dev[d].flags&placed == 0 {
 			placing[r]++

@@ -34,6 +34,8 @@ type Auditor struct {
 	rates   rates
 	undo    undoBooks
 	raised  map[raising]bool
+
+	breakers breakers
 }
 
 type audited struct {
@@ -81,6 +83,8 @@ type audited struct {
 	fit       bool      // the policy's probes, if any, let it succeed
 
 	before restartBooks
+	told   bool           // its task has ended, and what follows was not decided yet
+	answer rollout.Report // how
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -100,7 +104,7 @@ func NewAuditor(p *rollout.Plan) (*Auditor, error) {
 	a := &Auditor{plan: p, retry: p.Policy.Retry.WithDefaults(), devices: make([]audited, len(p.Devices)),
 		passed: make([]bool, len(p.Rings)), opened: make([]bool, len(p.Rings)), since: make([]time.Time, len(p.Rings)),
 		asked: make([]policy.Request, len(p.Rings)), lifted: make([]policy.Bypass, len(p.Rings))}
-	a.rates = newRates(p)
+	a.rates, a.breakers = newRates(p), make(breakers)
 	a.resets = make(map[clock]policy.Schedule)
 	for range p.Rings {
 		a.windows = append(a.windows, make(map[clock]policy.Schedule))
@@ -179,10 +183,11 @@ func (a *Auditor) Batch(b rollout.Batch) error {
 			return fmt.Errorf("event %d, %T %+v: %w", i+1, e, e, err)
 		}
 	}
-	return nil
+	return a.tripped(b)
 }
 
 func (a *Auditor) event(at time.Time, e rollout.Event) error {
+	a.tries(at, e)
 	switch e := e.(type) {
 	case rollout.Issued:
 		for _, d := range e.Devices {
@@ -328,6 +333,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		return a.raises(&e)
 	case rollout.Cleared:
 		return a.clears(&e)
+	case rollout.BreakerTripped, rollout.BreakerTried, rollout.BreakerClosed:
+		return a.tripping(at, e)
 	case rollout.UndoHalted:
 		return a.undo.halt(a, &e)
 	case rollout.UndoBegan:
@@ -519,6 +526,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		d.saved = true
 	case rollout.OpInstall:
 		*d.counter()++
+		if err := a.mayTry(i); err != nil {
+			return err
+		}
 		if !d.saved {
 			d.begun = at
 			if err := a.rates.begin(a.plan, i, at); err != nil {

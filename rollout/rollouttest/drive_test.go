@@ -180,6 +180,20 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Policy.Budgets = []policy.Budget{{Name: "sites", Per: []string{"site"}, Count: pick(&limits, 0, 1, 3),
 			Rate: policy.Rate{Count: 1 + limits.upTo(3), Every: pick(&limits, hours(1), hours(5))}}, {Name: "all", Count: pick(&limits, 2, 7)}}
 	}
+	if trips := dice(uint64(*d) + 0xb4ea4e4); trips.chance(30) {
+		breaker := func() policy.Breaker {
+			n := 1 + trips.upTo(4)
+			return policy.Breaker{Failures: n, Of: pick(&trips, 0, n+trips.upTo(5)), Within: pick(&trips, 0, hours(2), hours(30)), Pause: pick(&trips, 0, hours(5), hours(26))}
+		}
+		if len(in.Policy.Budgets) == 0 || trips.chance(50) {
+			in.Policy.Budgets = append(in.Policy.Budgets, policy.Budget{Name: "mirrors", Per: []string{"site"}, Breaker: breaker()})
+		} else {
+			in.Policy.Budgets[0].Breaker = breaker()
+		}
+		if trips.chance(60) {
+			in.Policy.Breaker = breaker()
+		}
+	}
 	domains := rollout.NewDomains(in.Policy.Budgets)
 	in.Policy.Missed = pick(d, policy.MissedWaits, policy.MissedRuns, policy.MissedSkips)
 	if d.chance(20) {

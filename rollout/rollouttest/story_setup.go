@@ -56,6 +56,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
+		//     budget="mirrors: site trips 3 of 5 in 2h for 30m": after so many failed tries of the last 5 begin none at a site; breaker="3 for 30m" of each patch
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) priority=5 limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always supersedes=p0 package="curl 2": without it there is one, p1, that can be taken back
@@ -146,6 +147,8 @@ func (s *scene) option(key, value string) error {
 		return s.probes(key, value)
 	case "rate":
 		return rate(&p.Rate, value)
+	case "breaker": // of each patch
+		return breaker(&p.Breaker, value)
 	case "budget":
 		return s.budget(value)
 	case "priority":
@@ -195,12 +198,40 @@ func rate(to *policy.Rate, value string) error {
 	return errors.Join(number(&to.Count, n), text(&to.Every, every))
 }
 
+// breaker reads "3 of 5 in 2h for 30m", of which all but the first may be missing.
+func breaker(to *policy.Breaker, value string) error {
+	w := strings.Fields(value)
+	if len(w)%2 == 0 {
+		return fmt.Errorf("breaker %q: want failures, and pairs of words", value)
+	}
+	err := number(&to.Failures, w[0])
+	for i := 1; i < len(w) && err == nil; i += 2 {
+		switch w[i] {
+		case "of":
+			err = number(&to.Of, w[i+1])
+		case "in":
+			err = text(&to.Within, w[i+1])
+		case "for":
+			err = text(&to.Pause, w[i+1])
+		default:
+			err = fmt.Errorf("breaker %q: unknown %q", value, w[i])
+		}
+	}
+	return err
+}
+
 // budget reads "oslo: site,role 2 10% 5/1h of role=db": a name, the labels that tell the domains apart or - for none, a count, a share,
 // a rate, and the devices, of which the last four may be missing.
 func (s *scene) budget(value string) error {
 	name, rest, _ := strings.Cut(value, ": ")
 	rest, of, _ := strings.Cut(rest, " of ")
 	b := policy.Budget{Name: name}
+	rest, trips, _ := strings.Cut(rest, " trips ")
+	if trips != "" {
+		if err := breaker(&b.Breaker, trips); err != nil {
+			return err
+		}
+	}
 	for i, word := range strings.Fields(rest) {
 		var err error
 		switch {
