@@ -89,6 +89,7 @@ type setting struct {
 //   - First installations spread over longer.
 //   - Fewer restarts.
 //   - No joiners.
+//   - Hosts that wait for all of their guests.
 //   - Nothing irreversible, nothing acknowledged.
 //   - A more restrictive way to combine rules.
 //
@@ -110,6 +111,8 @@ func settings() []setting {
 		{path: "joiners", order: func(l *Layer) int64 { return -int64(l.Policy.Joiners) }},
 		{path: "need"},
 		{path: "startJitter", order: func(l *Layer) int64 { return int64(l.Policy.StartJitter) }},
+		{path: "hostLabel"},
+		{path: "guests", order: func(l *Layer) int64 { return -int64(l.Policy.Guests) }},
 		{path: "priority"},
 		{path: "maxActive", order: func(l *Layer) int64 {
 			if l.Policy.MaxActive == 0 { // no limit

@@ -112,6 +112,8 @@ func fleet() Policy {
 		Strata:      []string{"device.os", "site"},
 		Covers:      []Cover{{Of: "device.version", Least: 9000}, {App: "firefox", Least: 5000}},
 		Joiners:     JoinersAdmitted,
+		HostLabel:   "hypervisor",
+		Guests:      GuestsAwaitedInGrace,
 		Need:        Need{Quorum: 1, Approvers: []string{"group:change-board"}},
 		Priority:    10,
 		StartJitter: 40 * minute,

@@ -60,6 +60,7 @@ func TestWhatTighterMeans(t *testing.T) {
 		"joiners":               {{Policy: Policy{Joiners: JoinersAdmitted}}, {}},
 		"fit.work":              {{}, {Policy: Policy{Fit: Fit{Work: hour}}}},
 		"fit.reboot":            {{}, {Policy: Policy{Fit: Fit{Reboot: hour}}}},
+		"guests":                {{Policy: Policy{Guests: GuestsAwaitedInGrace}}, {}},
 		"startJitter":           {{}, {Policy: Policy{StartJitter: hour}}},
 		"maxActive":             {{}, {Policy: Policy{MaxActive: 1000}}},
 		"rate":                  {{}, {Policy: Policy{Rate: Rate{Count: 1000, Every: 1}}}},

@@ -24,8 +24,14 @@ type Policy struct {
 	// StartJitter spreads the first installations of each ring over so much time, from the opening of a window or of the ring if that is later,
 	// so that not all devices ask for the same files at once. Which comes when follows from a hash of the rollout and the device. It is cut
 	// short where the window closes before. Devices that are urgent, need not wait for a window, have downloaded ahead, or are tried again
-	// have no turn to wait for. 0 spreads nothing; at most 7d.
+	// have no turn to wait for, nor have hosts that have waited for their guests. 0 spreads nothing; at most 7d.
 	StartJitter Duration `json:"startJitter,omitempty" yaml:"startJitter,omitempty"`
+
+	// HostLabel is the label, or fact, by which a device names the device that it runs on: a virtual machine its hypervisor. A host is not begun
+	// before every guest of it in the same rollout is settled, and stands in no earlier ring than one of them: see Plan of package rollout. "" means that
+	// nothing runs on anything.
+	HostLabel string `json:"hostLabel,omitempty" yaml:"hostLabel,omitempty"`
+	Guests    Guests `json:"guests,omitempty" yaml:"guests,omitempty"` // how long a host waits for those that run on it; needs HostLabel
 
 	Priority  int      `json:"priority,omitempty" yaml:"priority,omitempty"`   // among the rollouts of a tenant: on a device that several want, the highest is next; 0 to 1000, and 0 waits for its turn
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit

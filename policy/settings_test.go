@@ -21,7 +21,7 @@ import (
 func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	shown := map[string]string{
 		"Policy.Name": "TestAnExplanationTellsAll", "Policy.Rules": "TestWhichRuleDecides", "Policy.Rings": "TestWhatIsUnwise",
-		"Policy.Windows": "rollout", "Policy.Freezes": "TestWindowsLessFreezes", "Policy.Fit": "TestWorkMustFit", "Policy.Missed": "rollout", "Policy.Salt": "rollout", "Policy.Strata": "TestStrataOfDevices", "Policy.Joiners": "rollout", "Policy.MaxActive": "rollout", "Policy.Priority": "rollout", "Policy.StartJitter": "rollout",
+		"Policy.Windows": "rollout", "Policy.Freezes": "TestWindowsLessFreezes", "Policy.Fit": "TestWorkMustFit", "Policy.Missed": "rollout", "Policy.Salt": "rollout", "Policy.Strata": "TestStrataOfDevices", "Policy.Joiners": "rollout", "Policy.MaxActive": "rollout", "Policy.Priority": "rollout", "Policy.StartJitter": "rollout", "Policy.HostLabel": "rollout", "Policy.Guests": "rollout",
 		"Policy.Retry": "", "Policy.Reboot": "", "Policy.Rollback": "", "Policy.Need": "", "Policy.Download": "", "Policy.Backup": "",
 		"Policy.Deadlines": "TestWhenAPatchIsDue", "Policy.Exceptions": "TestWhatAnExceptionLeavesOut", "Policy.Holds": "TestWhatAHoldKeepsBack",
 

@@ -136,6 +136,13 @@ func TestTenantsAreKeptApart(t *testing.T) {
 	}
 
 	tenancy.Cases(t, map[string]func(*testing.T){
+		"Policy.Host": func(t *testing.T) {
+			p := Policy{HostLabel: "device.tenant"}
+			d := inventory.Device{Tenant: "acme", ID: "ada", Labels: map[string]string{"host": "kvm"}}
+			require.Equal(t, inventory.DeviceID("acme"), p.Host(&d))
+			d.Tenant = "globex"
+			require.Equal(t, inventory.DeviceID("globex"), p.Host(&d), "it is what the device itself says; only devices of the same rollout can be meant")
+		},
 		"Policy.Stratum": func(t *testing.T) {
 			p := Policy{Strata: []string{"site", "device.tenant"}}
 			d := inventory.Device{Tenant: "acme", ID: "ada", Labels: map[string]string{"site": "oslo"}}

@@ -39,6 +39,7 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.strata(p)
 	c.enum("joiners", p.Joiners)
+	c.hosts(p)
 	const maxJitter = Duration(7 * 24 * 3600e9)
 	if c.duration("startJitter", p.StartJitter); p.StartJitter > maxJitter {
 		c.fault("startJitter", "%s is longer than %s", p.StartJitter, maxJitter)

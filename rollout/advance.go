@@ -146,7 +146,7 @@ func (m *Machine) judge(r int) bool {
 			return true
 		case good:
 			return m.passed(r, c)
-		case m.stage == StageActive && stuck(c):
+		case m.stage == StageActive && ring.stuck(c):
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
 			return true
@@ -167,7 +167,7 @@ func (m *Machine) judge(r int) bool {
 		if ring.held == heldHealth && good {
 			return known && m.passed(r, c)
 		}
-		if ring.held == heldHealth || ring.held == heldInconclusive && (good || !stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
+		if ring.held == heldHealth || ring.held == heldInconclusive && (good || !ring.stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}
@@ -176,8 +176,8 @@ func (m *Machine) judge(r int) bool {
 }
 
 // stuck says whether nothing can change in a ring by itself any more.
-func stuck(c Counts) bool {
-	return c.Sample+c.NoNeed+c.Left+c.Lapsed-c.Retrying == c.Devices
+func (r *ring) stuck(c Counts) bool {
+	return c.Sample+c.NoNeed+c.Left+c.Lapsed-c.Retrying+r.calm == c.Devices
 }
 
 // passed closes a ring that is good enough and has soaked, or asks for a hand.
@@ -263,7 +263,7 @@ func (m *Machine) finish() bool {
 				return false
 			}
 		}
-		if m.active > 0 || m.loading > 0 || m.undoing > 0 || m.unsettled > m.lapsed {
+		if m.active > 0 || m.loading > 0 || m.undoing > 0 || m.unsettled > m.lapsed+m.allCalm() {
 			return false
 		}
 		m.settleRest(Unreachable)
@@ -324,6 +324,8 @@ func (m *Machine) settleRest(o Outcome) {
 		dev := &m.dev[d]
 		switch {
 		case dev.state == settled:
+		case dev.flags&hosting != 0:
+			m.settle(int32(d), Cancelled, patch.NoFault)
 		case m.retrying(int32(d)):
 			m.settle(int32(d), dev.former, dev.fault)
 		case dev.former != Unsettled:

@@ -664,6 +664,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		m.unsettled--
 		m.raised.note(d)
 		m.reckon(d)
+		m.hostSettled(d)
 	}
 	m.dirty = true
 }

@@ -37,7 +37,7 @@ func everyEvent() []Event {
 		RestartAnnounced{[]int32{1, 7}, at}, RestartDeferred{7, "eva", at, "often"},
 		Voiced{7, "eva", Broke, "no sound"}, Measured{1, true, []int32{7, 1, 7}, []float64{1.5, 0, 2}}, Regressed{1, []int32{7}, []float64{1}, []float64{3}, []float64{2}},
 		Downloaded{[]int32{1, 7}, true, patch.DiskFull},
-		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}}}},
+		Admitted{[]Admission{{"eve", "acme/oslo", "Europe/Oslo", 1, 2, 1, []Domain{{1, "acme", []string{"oslo"}, 0}}, []string{"debian"}, "kvm"}}},
 		Departed{Relabelled, "cmdb", "moved house", []int32{1, 7}, []int32{7}, []string{"canary", ""}}, Reopened{[]int32{1, 7}},
 		Retried{[]int32{1, 7}, "olga", "the mirror is up again"},
 		BreakerTripped{Circuit{3, "x:1"}, 4, 5, patch.Untrusted, 7, at, true}, BreakerTried{Circuit{-1, "x:1"}, 7}, BreakerClosed{Circuit{-1, "x:1"}, 7},

@@ -55,10 +55,8 @@ func (m *Machine) applyEscalated(e Escalated) {
 			continue
 		}
 		m.dev[d].flags |= urgent
-		if g := m.groupOf(d); m.unbegun(d) {
-			i, _ := slices.BinarySearch(g.first, d)
-			g.first = slices.Insert(g.first, i, d)
-			g.urgents++
+		if m.unbegun(d) {
+			m.comesFirst(d)
 		}
 	}
 }

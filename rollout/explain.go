@@ -94,6 +94,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.op == OpInstall && dev.flags&(session|excused) == 0 {
 		x.spread(m, int32(i), at)
 	}
+	x.guests(m, int32(i))
 	x.unended(m, int32(i))
 	x.undo(m, int32(i), at)
 	if limit := m.plan.Policy.MaxActive; limit > 0 && m.active >= limit {

@@ -24,7 +24,7 @@ var ErrJoin = errors.New("device cannot join")
 //
 // A device gets the ring in which it would have been, had it been there when the plan was made: the one that claims it, or the one in
 // whose part of the order of the hashes its own hash falls, in its stratum. If that ring soaks already or is judged, it gets the next one that
-// is not, and if all are, the last. There it waits like all others, for its window and under the same ramp, limits, rates and budgets.
+// is not, and if all are, the last; and if it is a host, none before the latest ring of its guests. There it waits like all others, for its window and under the same ramp, limits, rates and budgets.
 type Joined struct {
 	At      time.Time
 	Joiners []Joiner
@@ -35,12 +35,13 @@ func (s Joined) when() time.Time { return s.At }
 // A Joiner is a device that is to join a rollout. [Scope.Joiner] makes one.
 type Joiner struct {
 	Device  inventory.DeviceID
-	Tenant  inventory.Tenant // the rollout's, or one below it
-	Zone    string           // IANA name; "" if it is not known
-	Content Content          // what it is to get: a set of patches that the plan has, in these very versions
-	Claim   int16            // index of the ring of the policy that claims it by its selector, or [ByShare]
-	Domains []Domain         // its failure domains, in the order of the policy's budgets; how many devices they have does not matter
-	Stratum []string         // what it has under the keys of the policy's strata
+	Tenant  inventory.Tenant   // the rollout's, or one below it
+	Zone    string             // IANA name; "" if it is not known
+	Content Content            // what it is to get: a set of patches that the plan has, in these very versions
+	Claim   int16              // index of the ring of the policy that claims it by its selector, or [ByShare]
+	Domains []Domain           // its failure domains, in the order of the policy's budgets; how many devices they have does not matter
+	Stratum []string           // what it has under the keys of the policy's strata
+	Host    inventory.DeviceID // on which it runs, as it says by the policy's HostLabel; "" for none
 }
 
 // Admitted says that these devices have joined the rollout. They are numbered after those that it had.
@@ -56,6 +57,7 @@ type Admission struct {
 	Own     int                `json:"own"`               // in which it would have been; the same unless that took nobody any more
 	Domains []Domain           `json:"domains,omitempty"`
 	Stratum []string           `json:"stratum,omitempty"`
+	Host    inventory.DeviceID `json:"host,omitempty"` // on which it runs
 }
 
 // joins lets devices join, or refuses them.
@@ -96,7 +98,7 @@ func (m *Machine) joins(joiners []Joiner) error {
 
 // admission says where a device goes.
 func (m *Machine) admission(j *Joiner) (Admission, error) {
-	a := Admission{Device: j.Device, Tenant: j.Tenant, Zone: j.Zone, Stratum: j.Stratum}
+	a := Admission{Device: j.Device, Tenant: j.Tenant, Zone: j.Zone, Stratum: j.Stratum, Host: j.Host}
 	if j.Device == "" {
 		return a, errors.New("it has no ID")
 	}
@@ -113,6 +115,9 @@ func (m *Machine) admission(j *Joiner) (Admission, error) {
 		a.Domains = append(a.Domains, d)
 	}
 	a.Own = m.plan.ringFor(j)
+	if err := m.plan.seatHost(j, &a); err != nil {
+		return a, err
+	}
 	a.Ring = m.ringThatTakes(a.Own)
 	if err := m.plan.suits(&a); err != nil {
 		return a, err
@@ -234,6 +239,7 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		m.unsettled++
 		g := m.joinedGroup(d)
 		g.push(d)
+		m.growHosts(d)
 	}
 	m.dirty = true
 }

@@ -330,6 +330,7 @@ func (m *Machine) reopen(d int32) {
 	m.reweigh(d, before)
 	m.reckon(d)
 	m.raised.note(d)
+	m.tellHost(d)
 	m.setTimer(d, m.now)
 }
 

@@ -75,7 +75,8 @@ type Machine struct {
 	undoing   int // devices that are to be rolled back and are not settled
 	undid     undoing
 	raised    raisings
-	circuits  *circuits // nil if the policy has no breaker
+	circuits  *circuits  // nil if the policy has no breaker
+	hosts     *guestbook // nil if the policy names no label for hosts
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -152,6 +153,10 @@ const (
 	foreign                      // belongs to another tenant
 	renewed                      // was made anew, and nothing was installed there since
 	unproven                     // succeeded, and has left before it was known to be well
+	awaited                      // its host waits for it
+	stalled                      // and nothing that happens in the rollout ends that
+	hosting                      // waits for guests
+	hosted                       // did, and comes before the others of its ring
 	proven                       // failed, and was tried again by hand: for the evidence it has failed
 )
 
@@ -178,6 +183,7 @@ type ring struct {
 
 	unmeasured int // devices that succeeded and are not known to be well
 	unproven   int // devices that have left before that was known
+	calm       int // hosts that wait for nothing but guests that nobody reaches
 	retries
 	voices policy.Voices
 
@@ -284,6 +290,7 @@ func NewMachine(p Plan) (*Machine, error) {
 			return nil, err
 		}
 	}
+	m.addHosts()
 	return m, nil
 }
 

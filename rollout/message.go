@@ -220,6 +220,8 @@ func english(code string) (string, bool) {
 		return "freeze {freeze} is on: work may begin {at}", true
 	case "wait-spread":
 		return "starts are spread: its turn comes {at}", true
+	case "wait-guests":
+		return "waits for its guests {guests}, {open} of {all}[; {lost} of these are unreachable for too long]", true
 	case "wait-restart":
 		return "waits to be restarted: the next window for that opens {at}", true
 	case "wait-window":

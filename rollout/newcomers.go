@@ -101,6 +101,9 @@ func (p *Plan) admits(e Admitted) error {
 			return fmt.Errorf("device %s: %w", a.Device, err)
 		}
 	}
+	if err := p.circleWith(&e); err != nil {
+		return err
+	}
 	if zones >= 1<<16 || tenants >= 1<<16 || strata > maxStrata {
 		return errors.New("admitted: too many time zones, tenants or strata")
 	}
@@ -121,6 +124,8 @@ func (p *Plan) suits(a *Admission) error {
 		return fmt.Errorf("ring %d of %d, from ring %d", a.Ring, len(p.Rings), a.Own)
 	case len(a.Stratum) != len(p.Policy.Strata):
 		return fmt.Errorf("%d values for %d keys of strata", len(a.Stratum), len(p.Policy.Strata))
+	case a.Host != "" && p.Policy.HostLabel == "":
+		return fmt.Errorf("it runs on %s, and the policy names no label for hosts", a.Host)
 	case len(a.Domains) > 0 && len(p.Policy.Budgets) == 0:
 		return errors.New("failure domains, and the policy has no budgets")
 	}
@@ -135,7 +140,7 @@ func (p *Plan) suits(a *Admission) error {
 // clip keeps what is added to the lists of p from being written behind those of somebody else.
 func (p *Plan) clip() {
 	p.Devices, p.Content, p.Zone, p.Owner = slices.Clip(p.Devices), slices.Clip(p.Content), slices.Clip(p.Zone), slices.Clip(p.Owner)
-	p.Place, p.Stratum = slices.Clip(p.Place), slices.Clip(p.Stratum)
+	p.Place, p.Stratum, p.Host, p.Hosts = slices.Clip(p.Place), slices.Clip(p.Stratum), slices.Clip(p.Host), slices.Clip(p.Hosts)
 	p.Zones, p.Tenants, p.Strata = slices.Clip(p.Zones), slices.Clip(p.Tenants), slices.Clip(p.Strata)
 	p.Domains, p.Places = slices.Clip(p.Domains), slices.Clip(p.Places)
 }
@@ -161,6 +166,9 @@ func (p *Plan) admit(e Admitted) *Plan {
 		}
 		if len(p.Policy.Strata) > 0 {
 			q.Stratum = append(q.Stratum, uint16(indexOrAdd(&q.Strata, a.Stratum, slices.Equal[[]string])))
+		}
+		if p.Policy.HostLabel != "" {
+			q.Host = append(q.Host, uint32(numberOf(&q.Hosts, a.Host, "")))
 		}
 		j.rings = append(j.rings, uint8(a.Ring))
 		key := xxh64.Sum(seed, string(a.Device))

@@ -45,6 +45,9 @@ type PlanInput struct {
 	// Strata holds the distinct values that devices have under the keys of the policy's Strata; nil if it has none. See [Strata].
 	Strata [][]string
 
+	// Hosts holds the distinct names of the devices that devices run on, "" for none; nil if the policy names no label for them. See [Hosts].
+	Hosts []inventory.DeviceID
+
 	// Census knows what the devices of the fleet are like, if the policy says what its first ring is to cover: its keys are those of
 	// policy.Policy.Covers. nil says nothing.
 	Census *Census
@@ -59,6 +62,7 @@ type Target struct {
 	Zone    uint16 // index into Zones
 	Tenant  uint16 // index into Tenants
 	Stratum uint16 // index into Strata
+	Host    uint32 // index into Hosts
 }
 
 // ByShare is the Ring of a [Target] that no ring claims by name: it goes to one of the rings with a size or a share, or to the rest.
@@ -70,7 +74,15 @@ const ByShare int16 = -1
 // Devices are numbered: those of the first ring come first, and within a ring they stand in the order of a keyed hash of
 // their IDs, which is stable across restarts and another for every salt. Content, Zone and Owner have one element for every
 // device: the number of its content, of its time zone and of its tenant. So has Place, the number of its set of failure domains,
-// if the policy has budgets, and Stratum if it has strata.
+// if the policy has budgets, Stratum if it has strata, and Host, the number of the name of the device that it runs on, if the policy says by
+// what label devices name that.
+//
+// A host, which is a device that others of the plan run on, is not begun before all of its guests are settled, within a ring and a ramp
+// too. It takes no place anywhere meanwhile, and is next in its ring then. So it stands in no earlier ring than a guest of it: [NewPlan]
+// moves it. A host that is not in the plan means nothing. How long it waits for a guest that nobody reaches, the policy says ([policy.Guests]): a
+// host that waits for such guests only keeps the rollout from ending no more than they do, and is then [Cancelled]. Once it was begun, or has
+// downloaded ahead, it waits for nobody any more. A device that joins is waited for by a host that has not, unless it comes into a later ring.
+// Rollbacks know no hosts: they are done in any order.
 type Plan struct {
 	Key
 	Policy   policy.Policy        `json:"policy"`
@@ -90,7 +102,12 @@ type Plan struct {
 	Place    []uint32             `json:"place,omitempty"`
 	Strata   [][]string           `json:"strata,omitempty"` // what devices have under the keys of the policy's strata, each once
 	Stratum  []uint16             `json:"stratum,omitempty"`
+	Hosts    []inventory.DeviceID `json:"hosts,omitempty"` // the distinct names of devices that devices run on, "" for none
+	Host     []uint32             `json:"host,omitempty"`
 	Coverage []Coverage           `json:"coverage,omitempty"` // what the first ring covers of the fleet, of what the policy names
+
+	// HostsMoved is how many hosts stand in a later ring than their size, share or rest would have given them, because of a guest there.
+	HostsMoved int `json:"hostsMoved,omitempty"`
 
 	// Newcomers tells of devices that have joined a rollout since; nil in a plan as it was made, stored or sent. The plan of a [Machine] has
 	// it, and their numbers are those after the devices of the rings.
@@ -116,9 +133,12 @@ type PlannedRing struct {
 // any. Rings with a share get the largest-remainder share of what is left, in basis points, so that
 // the sum is exact, and at least their minimum ([policy.Ring.Least]) while there are devices; the minimum is taken from the rings after them. With
 // strata these numbers are the same, and of each stratum a ring gets its part of them ([Stratify]).
+// After that, hosts of which a guest stands in a later ring are moved to the latest ring of their guests; then rings have more or fewer
+// devices than their sizes and shares say.
 // An empty ring is merged into the one after it, which keeps the stricter of both gates.
 //
-// Errors name the ring or the device. A device that stands twice, a device that no ring wants, and a patch that cannot be
+// Errors name the ring or the device. A device that stands twice, a device that no ring wants, devices that run on each other in a circle, a host that
+// a selector claims for an earlier ring than that of a guest, and a patch that cannot be
 // taken back in a policy that rolls back are errors; so is an input without a single target, which wraps [ErrNothing].
 func NewPlan(in PlanInput) (Plan, error) {
 	if err := in.check(); err != nil {
@@ -146,6 +166,14 @@ func NewPlan(in PlanInput) (Plan, error) {
 	if len(in.Strata) > 0 {
 		p.Strata, p.Stratum = in.Strata, make([]uint16, len(in.Targets))
 	}
+	cut := newCuts(byShare, in.strata(salt, byShare))
+	var seats []int16
+	if len(in.Hosts) > 0 {
+		if seats, p.HostsMoved, err = in.seats(order, mask, cut, counts); err != nil {
+			return Plan{}, fmt.Errorf("rollout: plan %s: %w", in.Key, err)
+		}
+		p.Hosts, p.Host = in.Hosts, make([]uint32, len(in.Targets))
+	}
 	// Positions are handed out in the order of the hash, so that each ring's devices stand in that order too.
 	next := make([]int, len(counts))
 	at := 0
@@ -153,7 +181,6 @@ func NewPlan(in PlanInput) (Plan, error) {
 		next[r] = at
 		at += n
 	}
-	cut := newCuts(byShare, in.strata(salt, byShare))
 	// Reading the targets in the order of the hash is what takes longest: each of them stands somewhere else in memory. They
 	// are fetched block by block, by a loop that does nothing else, so that the processor can wait for many at once.
 	var block [64]Target
@@ -162,11 +189,13 @@ func NewPlan(in PlanInput) (Plan, error) {
 		for j, k := range order[:n] {
 			block[j] = in.Targets[k&mask]
 		}
-		order = order[n:]
 		for j := range block[:n] {
 			t := &block[j]
 			ring := int(t.Ring)
-			if t.Ring == ByShare {
+			switch {
+			case seats != nil:
+				ring = int(seats[order[j]&mask])
+			case t.Ring == ByShare:
 				ring = cut[t.Stratum].next()
 			}
 			i := next[ring]
@@ -178,7 +207,11 @@ func NewPlan(in PlanInput) (Plan, error) {
 			if p.Stratum != nil {
 				p.Stratum[i] = t.Stratum
 			}
+			if p.Host != nil {
+				p.Host[i] = t.Host
+			}
 		}
+		order = order[n:]
 	}
 	p.rings(counts)
 	p.Coverage = in.Census.wanted(&p)
@@ -194,6 +227,7 @@ func (p *Plan) renumber() {
 	p.Zones = firstUse(p.Zones, p.Zone)
 	p.Tenants = firstUse(p.Tenants, p.Owner)
 	p.Strata = firstUse(p.Strata, p.Stratum)
+	p.Hosts = firstUse(p.Hosts, p.Host)
 	p.renumberDomains()
 }
 
@@ -238,6 +272,9 @@ func (in *PlanInput) check() error {
 		return err
 	}
 	if err := checkStrata(&in.Policy, in.Strata); err != nil {
+		return err
+	}
+	if err := checkHosts(&in.Policy, in.Hosts); err != nil {
 		return err
 	}
 	for _, t := range in.Tenants {
@@ -296,6 +333,9 @@ func (in *PlanInput) order(salt string) (order []uint64, mask uint64, err error)
 		}
 		if int(t.Stratum) >= max(len(in.Strata), 1) {
 			return nil, 0, fmt.Errorf("device %s: stratum %d of %d", t.Device, t.Stratum, len(in.Strata))
+		}
+		if int(t.Host) >= max(len(in.Hosts), 1) {
+			return nil, 0, fmt.Errorf("device %s: host %d of %d", t.Device, t.Host, len(in.Hosts))
 		}
 		k := xxh64.Sum(seed, string(t.Device))
 		a[i] = k&^mask | uint64(i)
@@ -512,7 +552,7 @@ func (p *Plan) Digest() (patch.Digest, error) {
 	p = p.Made()
 	// The long lists are hashed as they are; everything else by way of its JSON, which has one form.
 	short := *p
-	short.Devices, short.Content, short.Zone, short.Owner, short.Place, short.Stratum = nil, nil, nil, nil, nil, nil
+	short.Devices, short.Content, short.Zone, short.Owner, short.Place, short.Stratum, short.Host = nil, nil, nil, nil, nil, nil, nil
 	head, err := json.Marshal(&short)
 	if err != nil {
 		return "", fmt.Errorf("rollout: plan %s: %w", p.Key, err)
@@ -532,6 +572,9 @@ func (p *Plan) Digest() (patch.Digest, error) {
 		}
 		if len(p.Stratum) > 0 {
 			buf = binary.AppendUvarint(buf, uint64(p.Stratum[i]))
+		}
+		if len(p.Host) > 0 {
+			buf = binary.AppendUvarint(buf, uint64(p.Host[i]))
 		}
 		if len(buf) > 1<<15 {
 			h.Write(buf)
@@ -599,6 +642,9 @@ func (p *Plan) Valid() error {
 	}
 	if at != n {
 		return bad("its rings hold %d devices of %d", at, n)
+	}
+	if err := p.validHosts(); err != nil { // whose devices it finds by their order
+		return bad("%w", err)
 	}
 	return nil
 }

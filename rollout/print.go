@@ -28,6 +28,9 @@ func (p Plan) String() string {
 	if len(p.Policy.Strata) > 0 {
 		fmt.Fprintf(&b, "  rings are alike in: %s (%s of device)\n", strings.Join(p.Policy.Strata, ", "), count(len(p.Strata), "kind"))
 	}
+	if p.Policy.HostLabel != "" {
+		fmt.Fprintf(&b, "  %s\n", p.describeHosts())
+	}
 	if len(p.Policy.Covers) > 0 && len(p.Coverage) == 0 {
 		b.WriteString("  what of the fleet the first ring covers is not known\n")
 	}

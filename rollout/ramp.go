@@ -36,5 +36,5 @@ func (m *Machine) climbing(r *ring, d int32, taken int) bool {
 
 // rampStuck says whether all places of the ramp are taken by devices that have failed, and others wait for one.
 func (r *ring) rampStuck(c Counts) bool {
-	return r.ramp > 0 && !r.promoted && c.Active == 0 && r.placed >= r.places() && r.placed == c.Bad()-c.Retrying && !stuck(c)
+	return r.ramp > 0 && !r.promoted && c.Active == 0 && r.placed >= r.places() && r.placed == c.Bad()-c.Retrying && !r.stuck(c)
 }

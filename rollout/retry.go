@@ -106,6 +106,7 @@ func (m *Machine) lapse(d int32, by int) {
 	} else {
 		r.lapsed += by
 	}
+	m.tellHost(d)
 }
 
 // cameTo returns the outcome that d has if this is how it ends: a retry that came to nothing leaves the failure that it had.
@@ -244,6 +245,7 @@ func (m *Machine) applyRetried(e Retried) {
 		m.reweigh(d, before)
 		m.reckon(d)
 		m.raised.note(d)
+		m.tellHost(d)
 		m.setTimer(d, m.now)
 	}
 	m.dirty = true

@@ -46,6 +46,7 @@ type Scope struct {
 	clocks   bool // the rules or deadlines go by when a patch was first seen or approved
 	domains  *Domains
 	strata   *Strata
+	hosts    *Hosts
 	in       PlanInput
 	sum      Summary
 	key      []byte
@@ -97,7 +98,7 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 		in:   PlanInput{Key: cfg.Key, Policy: cfg.Policy, By: cfg.By, At: cfg.At, Salt: cfg.Salt},
 		sum:  Summary{Skipped: make(map[string]int), Examples: make(map[string][]inventory.DeviceID)},
 	}
-	s.strata = NewStrata(&s.cfg.Policy)
+	s.strata, s.hosts = NewStrata(&s.cfg.Policy), NewHosts(&s.cfg.Policy)
 	var err error
 	if s.in.Census, err = censusOf(&s.cfg.Policy); err != nil {
 		return nil, fmt.Errorf("rollout: %s: %w", cfg.Key, err)
@@ -158,7 +159,7 @@ func (s *Scope) Add(d *inventory.Device) error {
 	c := s.content(content, needs)
 	s.saw(&s.in.Contents[c], d)
 	s.in.Targets = append(s.in.Targets, Target{Device: d.ID, Content: c, Place: place, Ring: s.ring(d), Zone: z, Tenant: s.tenant(d.Tenant),
-		Stratum: s.strata.Of(d)})
+		Stratum: s.strata.Of(d), Host: s.hosts.Of(d)})
 	return nil
 }
 
@@ -426,6 +427,7 @@ func (s *Scope) Input() PlanInput {
 	in := s.in
 	s.domains.Fill(&in)
 	s.strata.Fill(&in)
+	s.hosts.Fill(&in)
 	return in
 }
 

@@ -33,5 +33,5 @@ func (s *Scope) Joiner(d *inventory.Device) (Joiner, error) {
 		return bad("%s: %w", SkipNoZone, err)
 	}
 	return Joiner{Device: d.ID, Tenant: d.Tenant, Zone: d.Zone, Content: c, Claim: one.ring(d), Domains: domainsOf(s.cfg.Policy.Budgets, d),
-		Stratum: s.cfg.Policy.Stratum(d)}, nil
+		Stratum: s.cfg.Policy.Stratum(d), Host: s.cfg.Policy.Host(d)}, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/policy/calendar"
@@ -230,6 +231,11 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	tripping := func(b policy.Breaker) func(*policy.Policy) {
 		return func(p *policy.Policy) { p.Breaker, p.MaxActive, p.Rings[0].Gate.MaxFailed = b, 1, 5000 }
 	}
+	hosted := func(in *PlanInput) { // dev-3 runs on dev-15
+		if in.Policy.HostLabel != "" {
+			in.Hosts, in.Targets[3].Host = []inventory.DeviceID{"", "dev-15"}, 1
+		}
+	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
 		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
@@ -243,6 +249,15 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 				in.Strata = [][]string{{"a"}, {"b"}}
 			}
 		}, change: func(p *policy.Policy) { p.Strata = []string{"site"} }, want: "\n0h install dev-15 dev-3 dev-9 dev-12 dev-18\n"},
+		"HostLabel": {input: hosted, change: func(p *policy.Policy) { p.HostLabel = "host" }, want: "\n0h install dev-15\n"},
+		"Guests": {answer: func(t Task) *Report {
+			if t.Op == OpInstall && t.Device == "dev-3" {
+				return &Report{Phase: PhaseFailed, Fault: patch.Unreachable}
+			}
+			return fine(t)
+		}, input: hosted, base: func(p *policy.Policy) {
+			p.HostLabel, p.Retry.Grace = "host", 2*hour
+		}, change: func(p *policy.Policy) { p.Guests = policy.GuestsAwaitedInGrace }, want: "dev-15: succeeded"},
 		"Joiners":     {change: func(p *policy.Policy) { p.Joiners = policy.JoinersAdmitted }, want: "gate of ring second: pass, 16 of 16"},
 		"StartJitter": {change: func(p *policy.Policy) { p.StartJitter = hour }, want: "\n0.3984375h install dev-9\n"},
 		"MaxActive":   {change: func(p *policy.Policy) { p.MaxActive = 3 }, want: "at most 3 at once"},

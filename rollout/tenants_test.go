@@ -305,7 +305,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "HeadQuery.", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "HeadQuery.", "Hosts.", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -470,6 +470,18 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			for tenant, wanted := range map[inventory.Tenant]bool{"acme/berlin": true, "acme/berlin/lab": true, "acme/bonn": false, "acme/berlin-west": false, "acme": false, "": false} {
 				require.Equal(t, wanted, q.Wants(&Head{Key: Key{tenant, "q1"}}), "%q", tenant)
 			}
+		},
+		"Hosts.Of": func(t *testing.T) {
+			h := NewHosts(&policy.Policy{HostLabel: "device.tenant"})
+			require.NotEqual(t, h.Of(labelled("acme/berlin")), h.Of(labelled("acme/bonn")))
+		},
+		"Hosts.Fill": func(t *testing.T) {
+			h := NewHosts(&policy.Policy{HostLabel: "device.tenant"})
+			h.Of(labelled("acme/berlin"))
+			h.Of(labelled("acme/bonn"))
+			var in PlanInput
+			h.Fill(&in)
+			require.Equal(t, []inventory.DeviceID{"", "acme/berlin", "acme/bonn"}, in.Hosts)
 		},
 		"Strata.Of": func(t *testing.T) {
 			s := NewStrata(&policy.Policy{Strata: []string{"site", "device.tenant"}})

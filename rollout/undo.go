@@ -36,6 +36,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 			dev.former, dev.outcome = dev.outcome, Unsettled
 			m.reckon(d)
 			m.toUndo(d)
+			m.tellHost(d)
 		case waiting:
 			m.toUndo(d)
 		}

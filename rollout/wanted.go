@@ -21,7 +21,7 @@ func (m *Machine) granted(devices []int32) {
 			continue
 		}
 		dev := &m.dev[d]
-		if dev.state != waiting || dev.flags&(session|picked) != 0 || dev.due > m.now {
+		if dev.state != waiting || dev.flags&(session|picked|hosting) != 0 || dev.due > m.now {
 			continue
 		}
 		r := &m.rings[dev.ring]
@@ -402,11 +402,15 @@ func (m *Machine) offerFresh(groups []int, urgent bool, ripe func(group int, d i
 	}
 }
 
-// isFresh says whether d was never begun and still waits to be, in its turn.
-func (m *Machine) isFresh(d int32) bool { return m.unbegun(d) && m.dev[d].flags&urgent == 0 }
+// isFresh says whether d was never begun and still waits to be, in its turn. A host that has waited for guests never is again.
+func (m *Machine) isFresh(d int32) bool {
+	return m.unbegun(d) && m.dev[d].flags&(urgent|hosting|hosted) == 0
+}
 
 // isUrgent says the same of a device that comes before the others.
-func (m *Machine) isUrgent(d int32) bool { return m.unbegun(d) && m.dev[d].flags&urgent != 0 }
+func (m *Machine) isUrgent(d int32) bool {
+	return m.unbegun(d) && m.dev[d].flags&(urgent|hosted) != 0 && m.dev[d].flags&hosting == 0
+}
 
 // anyFresh says whether a device of g was never begun.
 func (m *Machine) anyFresh(g *group) bool {

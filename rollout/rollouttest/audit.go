@@ -60,6 +60,7 @@ type audited struct {
 	begun     time.Time // when its last session of an installation was
 	saved     bool      // by a backup for the installation that is next
 	offline   time.Time // since when it is unreachable
+	lapsed    bool      // and was for longer than the grace
 	away      time.Time // since when it was, before it was seen again
 	excused   bool      // from waiting for a window
 	urgent    bool      // more is known of what it is to get
@@ -223,9 +224,11 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
-				d.offline = time.Time{}
+				d.offline, d.lapsed = time.Time{}, false
 			}
 		}
+	case rollout.Lapsed:
+		return a.each(e.Devices, func(d *audited) error { d.lapsed = true; return nil })
 	case rollout.Late:
 		for i := range e.Reports {
 			if r := &e.Reports[i]; r.Device >= 0 && int(r.Device) < len(a.devices) && r.Ends() {
@@ -283,7 +286,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.offline.IsZero() {
 				return errors.New("seen again, and was not away")
 			}
-			d.away, d.offline = d.offline, time.Time{}
+			d.away, d.offline, d.lapsed = d.offline, time.Time{}, false
 			return nil
 		})
 	case rollout.Probed:
@@ -325,7 +328,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if e.Outcome == rollout.Succeeded && len(a.plan.Policy.Health.Probes.List) > 0 && !d.fit {
 				return errors.New("succeeded, and its probes were not found up")
 			}
-			d.outcome, d.undone = e.Outcome, false
+			d.outcome, d.undone, d.lapsed = e.Outcome, false, false
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
 		})
@@ -459,6 +462,11 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	d.running, d.op, d.issued, d.ran = true, e.Op, at, false
 	d.acked = d.acked && e.Op == rollout.OpDownload
 	d.saving = e.Op == rollout.OpBackup || d.saving && (e.Op == rollout.OpVerify || e.Op == rollout.OpPrecheck || e.Op == rollout.OpLook)
+	if d.seq == 0 {
+		if err := a.mayHost(int(i)); err != nil {
+			return err
+		}
+	}
 	d.seq++
 	a.tasks++
 	d.touched = d.touched || e.Op == rollout.OpInstall

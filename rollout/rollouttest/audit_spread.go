@@ -8,7 +8,7 @@ import (
 // spread checks that what is begun on device i for the first time has its turn by now.
 func (a *Auditor) spread(at time.Time, i int) error {
 	jitter := a.plan.Policy.StartJitter.Std()
-	if d := &a.devices[i]; jitter == 0 || d.seq > 1 || d.excused || d.urgent {
+	if d := &a.devices[i]; jitter == 0 || d.seq > 1 || d.excused || d.urgent || a.hasGuests(i) {
 		return nil
 	}
 	s, r := a.work(i), a.plan.RingOf(i)

@@ -250,9 +250,30 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 		in.Targets = append(in.Targets, target)
 	}
 	domains.Fill(&in)
+	randomHosts(dice(uint64(*d)+0x4057), &in)
 	p, err := rollout.NewPlan(in)
 	require.NoError(t, err)
 	return p
+}
+
+// randomHosts lets devices run on each other, and on some that may join later.
+func randomHosts(d dice, in *rollout.PlanInput) {
+	if !d.chance(30) {
+		return
+	}
+	in.Policy.HostLabel, in.Policy.Guests = "host", pick(&d, policy.GuestsAwaited, policy.GuestsAwaitedInGrace)
+	in.Hosts = []inventory.DeviceID{"", "d0", "d1", "d2", "d5", "j1", "j2", "nobody"}
+	for i := range in.Targets {
+		n := d.upTo(len(in.Hosts))
+		var host int
+		if _, err := fmt.Sscanf(string(in.Hosts[n]), "d%d", &host); err == nil {
+			if host >= i { // so that there is no circle
+				continue
+			}
+			in.Targets[host].Ring = rollout.ByShare
+		}
+		in.Targets[i].Host = uint32(n)
+	}
 }
 
 func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttest.FleetConfig {
@@ -326,6 +347,9 @@ func joiner(seed uint64, n int, m *rollout.Machine) (rollout.Joiner, bool) {
 	}
 	if d.chance(10) {
 		j.Content = rollout.Content{Patches: []rollout.Pinned{{ID: "other"}}}
+	}
+	if on := dice(seed*1000133 + uint64(n)); p.Policy.HostLabel != "" {
+		j.Host = pick[inventory.DeviceID](&on, "", "", "d0", "d3", "j1", "j4")
 	}
 	return j, true
 }

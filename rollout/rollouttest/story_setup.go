@@ -48,6 +48,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		// policy leave=2 (people, for the whole rollout) leave-bypass=windows attempts=3 backoff=10m max-backoff=6h busy-every=5m busy-limit=12 offline-every=1h grace=24h timeout=4h
 		//     reboot=if-required reboot-timeout=30m reboot-window="..." download-window="..." on-fail=rollout irreversible=yes undo-wait=6h undo-maxfailed=10% undo-failures=2 undo-windows=yes backup=required backup-age=24h maxactive=10 window="..." missed=asap
 		//     strata=site,role joiners=admit
+		//     hosts=host guests=await-in-grace: the label by which devices say what they run on, and how long that waits for them
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     level="helpdesk 2 10% 4h": who is told after so many failed attempts, at such a share of a ring, or after so long; 0 for never
 		//     probe=till (a service of that name) probes-before=leave-out probes-failed=unwell probes-within=15m probes-every=1m
@@ -131,6 +132,10 @@ func (s *scene) option(key, value string) error {
 		return number(&p.MaxActive, value)
 	case "joiners":
 		return text(&p.Joiners, value)
+	case "hosts":
+		p.HostLabel = value
+	case "guests":
+		return text(&p.Guests, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
 	case "reboot-before":
@@ -447,7 +452,7 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 	in.Policy = s.policy
 	in.Policy.Rings = slices.Clone(s.policy.Rings)
 	domains := rollout.NewDomains(in.Policy.Budgets)
-	strata := rollout.NewStrata(&in.Policy)
+	strata, hosts := rollout.NewStrata(&in.Policy), rollout.NewHosts(&in.Policy)
 	for i := range s.devices {
 		d := &s.devices[i]
 		device := d.inventory(in.Tenant)
@@ -470,10 +475,11 @@ func (s *scene) plan(c *script.Command, now time.Time) (rollout.Plan, error) {
 			return rollout.Plan{}, err
 		}
 		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(d.name), Content: n, Place: place, Ring: d.ring, Zone: uint16(z),
-			Stratum: strata.Of(&device)})
+			Stratum: strata.Of(&device), Host: hosts.Of(&device)})
 	}
 	domains.Fill(&in)
 	strata.Fill(&in)
+	hosts.Fill(&in)
 	return rollout.NewPlan(in)
 }
 
@@ -513,7 +519,7 @@ func (s *scene) joiner(c *script.Command, p *rollout.Plan) (rollout.Joiner, erro
 		return nil
 	})
 	device := d.inventory(j.Tenant)
-	j.Stratum = p.Policy.Stratum(&device)
+	j.Stratum, j.Host = p.Policy.Stratum(&device), p.Policy.Host(&device)
 	for i := range p.Policy.Budgets {
 		if values, ok := p.Policy.Budgets[i].Domain(&device); ok {
 			j.Domains = append(j.Domains, rollout.Domain{Budget: i, Tenant: j.Tenant, Values: values})

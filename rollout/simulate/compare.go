@@ -248,6 +248,12 @@ func Replan(p *rollout.Plan, to policy.Policy, place func(inventory.DeviceID) in
 		}
 		in.Strata = slices.Clone(p.Strata)
 	}
+	if to.HostLabel != "" {
+		if to.HostLabel != p.Policy.HostLabel {
+			return rollout.Plan{}, fmt.Errorf("simulate: hosts by label %s, which the recorded plan does not know", to.HostLabel)
+		}
+		in.Hosts = slices.Clone(p.Hosts)
+	}
 	for i, id := range p.Devices {
 		t := rollout.Target{Device: id, Content: p.Content[i], Zone: p.Zone[i], Place: places[i], Tenant: p.Owner[i], Ring: claims[p.RingOf(i)]}
 		if place != nil {
@@ -255,6 +261,9 @@ func Replan(p *rollout.Plan, to policy.Policy, place func(inventory.DeviceID) in
 		}
 		if in.Strata != nil {
 			t.Stratum = p.Stratum[i]
+		}
+		if in.Hosts != nil {
+			t.Host = p.Host[i]
 		}
 		in.Targets = append(in.Targets, t)
 	}

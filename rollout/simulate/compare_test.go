@@ -406,3 +406,29 @@ func TestReplanKnowsTheStrataThatWereRecorded(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, plain.Stratum)
 }
+
+func TestReplanKnowsTheHostsThatWereRecorded(t *testing.T) {
+	pol := policy.Policy{Name: "p", HostLabel: "host", Rings: []policy.Ring{{Name: "canary", Share: 5000}, {Name: "broad", Rest: true}}}
+	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: "q1"}, Policy: pol, Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "p1"}}}}, Hosts: []inventory.DeviceID{"", "d0", "d1"}}
+	for i := range 20 {
+		in.Targets = append(in.Targets, rollout.Target{Device: inventory.DeviceID(fmt.Sprint("d", i)), Ring: rollout.ByShare})
+		if i > 2 {
+			in.Targets[i].Host = uint32(i % 3)
+		}
+	}
+	p, err := rollout.NewPlan(in)
+	require.NoError(t, err)
+	require.NotZero(t, p.HostsMoved)
+	same, err := simulate.Replan(&p, pol, nil)
+	require.NoError(t, err)
+	require.Equal(t, p, same)
+	to := pol
+	to.HostLabel = "hypervisor"
+	_, err = simulate.Replan(&p, to, nil)
+	require.ErrorContains(t, err, "hosts by label hypervisor, which the recorded plan does not know")
+	to.HostLabel = ""
+	plain, err := simulate.Replan(&p, to, nil)
+	require.NoError(t, err)
+	require.Nil(t, plain.Host)
+	require.Equal(t, 10, plain.Rings[0].Count)
+}
