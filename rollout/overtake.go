@@ -257,6 +257,7 @@ func (l *races) note(m *Machine, b *Batch) bool {
 	}
 	if m.stage.Final() {
 		l.leave(m.plan.Key)
+		news = true // who waits for it to be taken back waits no more
 	}
 	return news && meets
 }

@@ -83,3 +83,26 @@ func TestWhatIsOvertakenIsToldUntilItIsSettled(t *testing.T) {
 	s.agenda.Note(older, b, nil)
 	require.Empty(t, s.agenda.Overtaken(older, s.now))
 }
+
+// Who waits for a newer rollout to be taken back is asked again when that is over without.
+func TestWhoIsOverNeedNotBeTakenBack(t *testing.T) {
+	s := newSisters(t, 0)
+	older := s.overtakes(t)
+	for _, m := range []*Machine{older, s.bonn} {
+		m.rings[0].gate.Soak = policy.Duration(time.Hour) // or it is over
+		s.takes(t, m)
+		s.succeed(t, m)
+	}
+	tell := func(m *Machine, c Command) bool {
+		c.By, c.Reason = "hans", "no sound"
+		b, err := m.Step(Commanded{s.now, c})
+		require.NoError(t, err)
+		return s.agenda.Note(m, b, nil)
+	}
+	tell(older, Command{Do: DoUndo})
+	require.Empty(t, s.takes(t, older), "the newer one lies above")
+	tell(s.bonn, Command{Do: DoHalt})
+	require.Empty(t, s.takes(t, older), "it may be taken back still")
+	require.True(t, tell(s.bonn, Command{Do: DoCancel}))
+	require.Len(t, s.takes(t, older), 3)
+}
