@@ -214,7 +214,7 @@ type Rollback struct {
 
 	// Wait is how long a device that is to be rolled back waits for the known end of a task there that had no answer in time, or was lost,
 	// before its rollback has failed and a person is needed: a rollback never overlaps with what it takes back. A backup that had
-	// no answer is waited for as long, before another one is made. 0 means 24h.
+	// no answer is waited for as long, before another one is made, and so do other rollouts that would begin something there. 0 means 24h.
 	Wait Duration `json:"wait,omitempty" yaml:"wait,omitempty"`
 
 	// Acknowledged says that somebody has accepted a rollout that nothing takes back. [Lint] then does not warn of it.

@@ -29,6 +29,7 @@ type Agenda struct {
 	ledger ledger
 	claims claims
 	races  races
+	late   lingering
 	next   map[Key]int64 // by rollout: when what the last Grant left out because of a rate may begin
 	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
@@ -44,6 +45,11 @@ func (a *Agenda) Add(m *Machine) {
 	}
 	for d := range m.Sessions() {
 		a.holder[m.ref(d)] = m.plan.Key
+	}
+	for d := range m.dev {
+		if m.dev[d].aux > 0 {
+			a.linger(m, int32(d))
+		}
 	}
 	a.ledger.add(m)
 	if !m.stage.Final() {
@@ -91,6 +97,7 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 	if queue != nil {
 		queue.tick(rate.now)
 	}
+	ends := int64(0)
 	granted := m.wanted(now, room, rate.whole(), queue, func(d int32) bool {
 		if budgets != nil {
 			if n, _, full := a.ledger.full(budgets, d); full {
@@ -112,6 +119,12 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 			a.claims.put(m, d, now)
 			return false
 		}
+		if x, late := a.lingers(m, d, rate.now); late {
+			if ends == 0 || x.until < ends {
+				ends = x.until
+			}
+			return false
+		}
 		if _, first := a.claims.before(m, d, now); first {
 			a.keep(m)
 			return false
@@ -130,6 +143,9 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 	}
 	rate.whole() // what is full by now says when there is more
 	next := rate.next
+	if ends != 0 && (next == 0 || ends < next) {
+		next = ends
+	}
 	if queue != nil {
 		if at := queue.next(rate.now); at != 0 && (next == 0 || at < next) {
 			next = at
@@ -163,6 +179,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 		a.claims.drop(k)
 		delete(a.kept, k)
 		delete(a.next, k)
+		maps.DeleteFunc(a.late, func(_ inventory.Ref, x linger) bool { return x.until <= m.now })
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
 			a.ledger.noteRates(budgets, m, b, granted)
@@ -178,9 +195,18 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 			delete(a.holder, id)
 			freed = true
 		}
+		freed = a.linger(m, d) || freed
 	}
 	for _, d := range b.Freed {
 		release(d)
+	}
+	for _, e := range b.Events {
+		switch e := e.(type) {
+		case Answered:
+			freed = a.ended(m, e.Reports) || freed
+		case Late:
+			freed = a.ended(m, e.Reports) || freed
+		}
 	}
 	freed = a.races.note(m, &b) || freed
 	for _, d := range granted {

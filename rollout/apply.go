@@ -500,9 +500,7 @@ func (m *Machine) applyAnswered(e Answered) {
 		case OpReboot:
 			m.applyRestarted(r)
 		}
-		if r.Idle == patch.Yes && dev.op == OpVerify {
-			m.applyIdle(r.Device)
-		}
+		m.applyProof(r)
 		switch {
 		case r.Phase == PhaseSucceeded && dev.op == OpReboot:
 			m.applyIdle(r.Device) // nothing runs on through a restart

@@ -284,6 +284,8 @@ func english(code string) (string, bool) {
 		return "rollout {rollout} brings other versions of the same packages, and neither supersedes the other ({packages}); it goes first: {why}", true
 	case "wait-holder":
 		return "rollout {rollout} is working on it", true
+	case "wait-linger":
+		return "a task of rollout {rollout} has no known end and may still be running there: waits for its end, at most until {until}", true
 	case "wait-hold":
 		return "{why}", true
 	case "wait-priority":

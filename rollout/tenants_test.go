@@ -179,6 +179,36 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 				require.False(t, full, "what is begun in berlin uses up nothing of bonn's")
 			}
 		},
+		"Agenda.ExplainLinger": func(t *testing.T) {
+			s := newSisters(t, 0)
+			older := s.overtakes(t)
+			s.takes(t, s.bonn)
+			s.takes(t, s.berlin)
+			for _, m := range []*Machine{s.bonn, s.berlin} { // the installations, and then the looks, have no answer
+				m.retry.Attempts = 1
+				for range 2 {
+					at, _ := m.Next()
+					b, err := m.Step(Tick{at})
+					require.NoError(t, err)
+					s.agenda.Note(m, b, nil)
+				}
+			}
+			late := s.bonn.Now()
+			require.Empty(t, s.holders(s.bonn))
+			why, until, lingers := s.agenda.ExplainLinger(older, older.plan.Devices[0], late)
+			require.True(t, lingers)
+			require.Contains(t, why.String(), "acme/bonn:q1")
+			require.True(t, until.After(late))
+			require.Empty(t, s.agenda.Grant(older, late))
+			s.agenda = Agenda{}
+			s.agenda.Add(s.berlin)
+			_, _, lingers = s.agenda.ExplainLinger(older, older.plan.Devices[0], late)
+			require.False(t, lingers, "berlin's device of that name is another one")
+			s.agenda.Add(s.bonn)
+			_, _, lingers = s.agenda.ExplainLinger(older, older.plan.Devices[0], late)
+			require.True(t, lingers, "also in a process that takes it over")
+			require.Len(t, s.agenda.Grant(older, until), 3)
+		},
 		"Agenda.Next": func(t *testing.T) {
 			s := newSisters(t, 0, policy.Budget{Name: "three", Rate: policy.Rate{Count: 2, Every: hour}})
 			require.Len(t, s.takes(t, s.berlin), 2)

@@ -102,6 +102,18 @@ func (m *Machine) applyLate(late Late) {
 	}
 }
 
+// applyProof takes in what the report about the present task of its device proves of earlier ones that had no end: that a look has found
+// nothing at work, or that installing or taking back has succeeded, which no other installation lets happen beside it.
+func (m *Machine) applyProof(r *TaskReport) {
+	switch op := m.dev[r.Device].op; {
+	case op == OpVerify && r.Idle == patch.Yes:
+		m.applyIdle(r.Device)
+	case (op == OpInstall || op == OpRollback) && r.Phase == PhaseSucceeded && m.awaits(r.Device):
+		a := m.auxOf(r.Device)
+		a.unended = slices.DeleteFunc(a.unended, func(u unended) bool { return u.op != OpBackup })
+	}
+}
+
 // applyIdle notes that nothing of this rollout runs on d any more.
 func (m *Machine) applyIdle(d int32) {
 	if a := m.auxOf(d); a != nil {

@@ -40,10 +40,11 @@ type Auditor struct {
 
 type audited struct {
 	running   bool
-	saving    bool     // the last thing that changes it was a backup
-	ran       bool     // its task has said that it runs
-	lingers   bool     // its last rollback takes effect by a restart only
-	unended   []uint32 // tasks that have ended for the rollout, and maybe not on the device
+	saving    bool      // the last thing that changes it was a backup
+	ran       bool      // its task has said that it runs
+	lingers   bool      // its last rollback takes effect by a restart only
+	unended   []loose   // tasks that have ended for the rollout, and maybe not on the device
+	unendedAt time.Time // when that was, the last time
 	op        rollout.Op
 	seq       uint32
 	outcome   rollout.Outcome
@@ -219,7 +220,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return fmt.Errorf("device %s: a report about task %d was accepted; running %v, task %d",
 					a.plan.Devices[r.Device], r.Seq, d.running, d.seq)
 			}
-			d.answered(r)
+			d.answered(r, at)
 			d.lookedAt(r)
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
@@ -236,7 +237,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				if d.left == rollout.Moved {
 					return fmt.Errorf("device %s: a report was kept, and it is another tenant's", a.plan.Devices[r.Device])
 				}
-				d.unended = slices.DeleteFunc(d.unended, func(seq uint32) bool { return seq == r.Seq })
+				d.unended = slices.DeleteFunc(d.unended, func(u loose) bool { return u.seq == r.Seq })
 			}
 		}
 	case rollout.SupersededBy:
@@ -252,7 +253,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if !d.running {
 				return errors.New("timed out, and is at nothing")
 			}
-			d.leftRunning()
+			d.leftRunning(at)
 			d.running = false
 			return nil
 		})
@@ -445,7 +446,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)
 	}
 	if len(d.unended) > 0 && (e.Op == rollout.OpRollback || e.Op == rollout.OpBackup) {
-		return fmt.Errorf("task %d may still be running there", d.unended[0])
+		return fmt.Errorf("task %d may still be running there", d.unended[0].seq)
 	}
 	if e.Op == rollout.OpProbe && (d.op != rollout.OpProbe || d.since.IsZero()) {
 		d.since = at

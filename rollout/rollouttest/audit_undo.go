@@ -3,6 +3,7 @@ package rollouttest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/patchflow/patchflow/patch"
@@ -10,8 +11,14 @@ import (
 	"github.com/patchflow/patchflow/rollout"
 )
 
+// loose is a task of which no end is known.
+type loose struct {
+	seq uint32
+	op  rollout.Op
+}
+
 // answered notes what a report says of tasks that may be running on a device.
-func (d *audited) answered(r *rollout.TaskReport) {
+func (d *audited) answered(r *rollout.TaskReport, at time.Time) {
 	if r.Phase.Last() && d.op == rollout.OpRollback {
 		d.lingers = r.Phase == rollout.PhaseSucceeded && r.Reboot == patch.Yes
 	}
@@ -19,17 +26,19 @@ func (d *audited) answered(r *rollout.TaskReport) {
 	case !r.Phase.Last():
 		d.ran = d.ran || r.Phase == rollout.PhaseRunning
 	case !r.Ends() && d.ran:
-		d.leftRunning()
+		d.leftRunning(at)
+	case r.Phase == rollout.PhaseSucceeded && (d.op == rollout.OpInstall || d.op == rollout.OpRollback):
+		d.unended = slices.DeleteFunc(d.unended, func(u loose) bool { return u.op != rollout.OpBackup })
 	case r.Phase == rollout.PhaseSucceeded && d.op == rollout.OpReboot, d.op == rollout.OpVerify && r.Idle == patch.Yes:
 		d.unended = nil
 	}
 }
 
 // leftRunning notes that the task of a device has ended for the rollout, and that no end of it is known.
-func (d *audited) leftRunning() {
+func (d *audited) leftRunning(at time.Time) {
 	switch d.op {
 	case rollout.OpInstall, rollout.OpRollback, rollout.OpBackup:
-		d.unended = append(d.unended, d.seq)
+		d.unended, d.unendedAt = append(d.unended, loose{d.seq, d.op}), at
 	}
 }
 

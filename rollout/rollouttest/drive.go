@@ -345,6 +345,9 @@ func (d *driver) grant() (bool, error) {
 			if err := d.newestFirst(r, g); err != nil {
 				return true, err
 			}
+			if err := d.apart(r, g); err != nil {
+				return true, err
+			}
 			if err := d.step(i, rollout.Granted{At: d.now, Devices: g}, g); err != nil {
 				return true, err
 			}

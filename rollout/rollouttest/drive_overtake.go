@@ -85,3 +85,21 @@ func (a *Auditor) superseded(e *rollout.SupersededBy) error {
 		return nil
 	})
 }
+
+// apart checks that nothing was begun on devices on which a task of another rollout may still be running, while that one waits for its end.
+func (d *driver) apart(r *driven, granted []int32) error {
+	for _, x := range granted {
+		id := r.tape.plan.Devices[x]
+		for _, o := range d.runs {
+			i, ok := o.tape.plan.Find(id)
+			if o == r || !ok {
+				continue
+			}
+			wait := o.tape.plan.Policy.Rollback.WithDefaults().Wait.Std()
+			if dev := &o.audit.devices[i]; len(dev.unended) > 0 && d.now.Before(dev.unendedAt.Add(wait)) {
+				return fmt.Errorf("%s: device %s: begun, and task %d of %s may still be running there", r.tape.plan.Key, id, dev.unended[0].seq, o.tape.plan.Key)
+			}
+		}
+	}
+	return nil
+}

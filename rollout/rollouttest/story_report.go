@@ -308,6 +308,9 @@ func (st *story) explain(c *script.Command) error {
 	if why, ok := st.agenda.ExplainRace(r.tape.live, x.Device); ok {
 		x.Add(why)
 	}
+	if why, until, ok := st.agenda.ExplainLinger(r.tape.live, x.Device, st.now); ok {
+		x.AddUntil(why, until)
+	}
 	if why, until, ok := st.agenda.ExplainRate(r.tape.live, x.Device, st.now); ok {
 		x.AddUntil(why, until)
 	}

@@ -279,6 +279,9 @@ func (r *Runner) Explain(ctx context.Context, k rollout.Key, d inventory.DeviceI
 			if why, first := o.tenant.agenda.ExplainClaim(m, d, r.clock.Now()); first {
 				x.Add(why)
 			}
+			if why, until, late := o.tenant.agenda.ExplainLinger(m, d, r.clock.Now()); late {
+				x.AddUntil(why, until)
+			}
 			if why, until, full := o.tenant.agenda.ExplainRate(m, d, r.clock.Now()); full {
 				x.AddUntil(why, until)
 			}
