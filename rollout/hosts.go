@@ -208,10 +208,17 @@ func (in *PlanInput) hostTargets() []int32 {
 
 // hostDevices returns for each host that devices name the number of its device, or -1 if it is not in the plan.
 func (p *Plan) hostDevices() []int32 {
-	at := make([]int32, len(p.Hosts))
+	at, numbers := make([]int32, len(p.Hosts)), make(map[inventory.DeviceID]int, len(p.Hosts))
 	for n, name := range p.Hosts {
-		at[n] = -1
-		if i, found := p.Find(name); found && name != "" {
+		if at[n] = -1; name != "" {
+			numbers[name] = n
+		}
+	}
+	if len(numbers) == 0 {
+		return at
+	}
+	for i, d := range p.Devices { // quicker than to find each of them
+		if n, is := numbers[d]; is {
 			at[n] = int32(i)
 		}
 	}
