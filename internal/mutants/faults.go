@@ -370,6 +370,6 @@ func faults() []fault {
 		{"what Homebrew would do besides is passed over", "providers/manager/brew/brew.go",
 			"\t\t\tdefault:\n\t\t\t\treturn nil, fmt.Errorf(\"brew: plan: %.200q is not understood: %w\", line, patch.ErrPermanent)\n", "\t\t\tdefault:\n\t\t\t\tpart = other\n", []string{"./providers/manager/brew"}},
 		{"Windows Installer is not waited for", "providers/manager/internal/windows/windows.go",
-			"if err == nil && *s.Installing {", "if err == nil && *s.Installing && false {", []string{"./providers/manager/winget", "./providers/manager/chocolatey"}},
+			"case *s.Installing:", "case *s.Installing && false:", []string{"./providers/manager/winget", "./providers/manager/chocolatey"}},
 	}
 }

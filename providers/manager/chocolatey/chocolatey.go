@@ -1,7 +1,8 @@
 // Package chocolatey patches Windows devices that have Chocolatey.
 //
 // Devices are reached by a transport that runs choco.exe and powershell.exe with the rights of an administrator, and have no sh: their
-// Device.Ledger is to be set, and User. A version is asked for exactly. Chocolatey's dry run ("--noop") tells what would be done for packages
+// Device.Ledger is to be set, and User. Where there is no powershell.exe (exit code 127), reg.exe tells whether a restart is due; a device that
+// counts no boots is not restarted then, and one whose keys cannot be read is not patched. A version is asked for exactly. Chocolatey's dry run ("--noop") tells what would be done for packages
 // that the task does not name, too. Rollback installs the version before where a source still offers it; what an installer does with an older
 // version is the installer's affair, and the packages of Chocolatey are what is looked at afterwards. Pins are holds. Chocolatey installs
 // what it fetches, so that nothing is downloaded ahead, and tells no SHA-256, so that content with one is refused.

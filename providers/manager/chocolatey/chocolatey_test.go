@@ -84,6 +84,12 @@ func TestHoldAndScan(t *testing.T) {
 	s = scan("free")
 	require.Equal(t, patch.No, s.PendingReboot)
 	require.Equal(t, inventory.Complete, s.Coverage[0].Status)
+	s = scan("bare") // there is no PowerShell: the registry is asked
+	require.Equal(t, patch.Yes, s.PendingReboot)
+	require.Equal(t, "31", s.BootID)
+	r, err := f.Deploy(t.Context(), replay.Task(1, rollout.OpInstall, choco("lamp", "1.7.1")))
+	require.NoError(t, err)
+	require.Equal(t, patch.Busy, r.Fault, r.Message)
 	s = scan("odd")
 	require.Equal(t, inventory.Partial, s.Coverage[0].Status)
 	require.Len(t, s.Software, 1)

@@ -72,8 +72,8 @@ func FuzzReadService(f *testing.F) {
 	})
 }
 
-// Services of wine are asked by wine's sc.exe: one that is stopped, one that was started, and one that is not there.
-func TestServicesUnderWine(t *testing.T) {
+// A Windows of wine is asked by its own programs.
+func TestUnderWine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute to make a Windows")
 	}
@@ -81,20 +81,39 @@ func TestServicesUnderWine(t *testing.T) {
 	env := append(os.Environ(), "WINEPREFIX="+t.TempDir()+"/prefix", "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=")
 	run := func(argv ...string) transport.Result {
 		t.Helper()
+		said, err := os.Create(t.TempDir() + "/said") // a pipe would be held open by what a command leaves running
+		require.NoError(t, err)
+		defer func() { require.NoError(t, said.Close()) }()
 		c := exec.CommandContext(t.Context(), wine, argv...)
-		c.Env = env
-		out, err := c.Output()
+		c.Env, c.Stdout = env, said
+		err = c.Run()
 		if c.ProcessState == nil {
 			require.NoError(t, err)
 		}
+		out, err := os.ReadFile(said.Name())
+		require.NoError(t, err)
 		return transport.Result{Ended: true, Code: c.ProcessState.ExitCode(), Stdout: out}
 	}
 	require.Zero(t, run("wineboot", "-i").Code)
+	// Windows runs as long as a program does: each command alone would boot it, which carries out what waits for a restart.
+	on := exec.Command(wine, "cmd.exe")
+	on.Env = env
+	in, err := on.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, on.Start())
 	t.Cleanup(func() {
 		c := exec.Command(wine+"server", "-k", "-w")
 		c.Env = env
 		_ = c.Run()
+		_ = in.Close()
+		_ = on.Wait()
 	})
+	t.Run("services", func(t *testing.T) { servicesOf(t, run) })
+	t.Run("registry", func(t *testing.T) { registryOf(t, run) })
+}
+
+// servicesOf asks sc.exe for a service that is stopped, one that was started, and one that is not there.
+func servicesOf(t *testing.T, run func(argv ...string) transport.Result) {
 	up, says := ReadService("Spooler", run(Query("Spooler")...))
 	require.Equal(t, patch.No, up, says)
 	require.Equal(t, "Spooler is stopped", says)

@@ -4,6 +4,7 @@ package windows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/patchflow/patchflow/patch"
@@ -30,9 +31,9 @@ ConvertTo-Json -Compress @{boot="$boot";restart=$due;installing=$msi}`
 
 // A System says how a device stands.
 type System struct {
-	Boot       string `json:"boot"`
-	Restart    *bool  `json:"restart"`
-	Installing *bool  `json:"installing"`
+	Boot       string `json:"boot"`       // "" if it is not known
+	Restart    *bool  `json:"restart"`    // nil if it is not known
+	Installing *bool  `json:"installing"` // nil if it is not known
 }
 
 // Argv returns the command that runs a constant script of PowerShell.
@@ -40,12 +41,18 @@ func Argv(script string) []string {
 	return []string{"powershell.exe", "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", script}
 }
 
+// noProgram is the exit code of a program that is not there, see [transport.Transport].
+const noProgram = 127
+
 // Restart is the command that restarts a device.
 func Restart() []string { return []string{"shutdown.exe", "/r", "/t", "0"} }
 
-// Look asks the device.
+// Look asks the device: by Script, and where there is no PowerShell by the registry, of which less may be known.
 func Look(ctx context.Context, m *manager.Access) (System, error) {
 	res, err := m.Run(ctx, transport.Command{Argv: Argv(Script)})
+	if err == nil && res.Ended && res.Code == noProgram {
+		return OpenRegistry(m.Run).State(ctx)
+	}
 	if err == nil {
 		err = desk.Failed(res)
 	}
@@ -61,17 +68,21 @@ func Look(ctx context.Context, m *manager.Access) (System, error) {
 
 // Due says whether a restart is due.
 func (s *System) Due() patch.Tri {
-	if *s.Restart {
-		return patch.Yes
+	if s.Restart == nil {
+		return patch.Unknown
 	}
-	return patch.No
+	return patch.TriOf(*s.Restart)
 }
 
 // Ready returns an error that wraps [patch.ErrBusy] while Windows Installer is at work, for as long as the configuration waits.
 func Ready(ctx context.Context, m *manager.Access) error {
 	return m.Wait(ctx, func() error {
 		s, err := Look(ctx, m)
-		if err == nil && *s.Installing {
+		switch {
+		case err != nil:
+		case s.Installing == nil:
+			err = errors.New("whether windows installer is at work is not known")
+		case *s.Installing:
 			err = fmt.Errorf("windows installer is at work: %w", patch.ErrBusy)
 		}
 		return err
