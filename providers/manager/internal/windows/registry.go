@@ -33,10 +33,11 @@ type Key struct {
 	Keys   []string          // the names of the keys below it, in lower case
 }
 
-// A Registry is the registry of a device, read by reg.exe in the view of 64 bits, of which each key is asked for once. It is not safe for
+// A Registry is the registry of a device, read by reg.exe in one of its views, of which each key is asked for once. It is not safe for
 // concurrent use.
 type Registry struct {
 	run  Run
+	view string
 	seen map[string]found
 }
 
@@ -45,8 +46,11 @@ type found struct {
 	there patch.Tri
 }
 
-// OpenRegistry returns the registry of a device. It does nothing yet.
-func OpenRegistry(run Run) *Registry { return &Registry{run, make(map[string]found)} }
+// OpenRegistry returns the registry of a device, in the view of 64 bits. It does nothing yet.
+func OpenRegistry(run Run) *Registry { return &Registry{run, "/reg:64", make(map[string]found)} }
+
+// OpenRegistry32 does the same in the view that programs of 32 bits have.
+func OpenRegistry32(run Run) *Registry { return &Registry{run, "/reg:32", make(map[string]found)} }
 
 // Key returns a key, and whether it is there. What reg.exe refuses is not gone: it ends with 1 for that and for what is not there, and tells
 // them apart in the language of the device alone. So a key is gone when one above it can be read and does not list it.
@@ -55,30 +59,92 @@ func (r *Registry) Key(ctx context.Context, path string) (Key, patch.Tri, error)
 	if f, ok := r.seen[at]; ok {
 		return f.key, f.there, nil
 	}
-	res, err := r.run(ctx, transport.Command{Argv: []string{"reg.exe", "query", path, "/reg:64"}, MaxStdout: 8 << 20})
-	if err != nil {
-		return Key{}, patch.Unknown, fmt.Errorf("reg.exe: %w", err)
-	}
 	var f found
-	switch {
-	case res.OK() && res.StdoutCut == 0:
-		if f.key, err = readKey(path, res.Stdout); err != nil {
-			return Key{}, patch.Unknown, err
-		}
-		f.there = patch.Yes
-	case res.Ended && res.Code == 1 && res.Signal == "":
-		listed, err := r.Has(ctx, path)
-		if err != nil {
-			return Key{}, patch.Unknown, err
-		}
-		if listed == patch.No {
-			f.there = patch.No
-		}
-	default:
-		return Key{}, patch.Unknown, fmt.Errorf("reg.exe: %w", ended(res))
+	stdout, there, err := r.query(ctx, path)
+	if err == nil && there == patch.Yes {
+		f.key, err = readKey(path, stdout)
 	}
+	if err != nil {
+		return Key{}, patch.Unknown, err
+	}
+	f.there = there
 	r.seen[at] = f
 	return f.key, f.there, nil
+}
+
+// query asks for a key, and says whether it is there.
+func (r *Registry) query(ctx context.Context, path string, options ...string) ([]byte, patch.Tri, error) {
+	argv := append(append([]string{"reg.exe", "query", path}, options...), r.view)
+	res, err := r.run(ctx, transport.Command{Argv: argv, MaxStdout: 8 << 20})
+	switch {
+	case err != nil:
+		return nil, patch.Unknown, fmt.Errorf("reg.exe: %w", err)
+	case res.OK() && res.StdoutCut == 0:
+		return res.Stdout, patch.Yes, nil
+	case res.Ended && res.Code == 1 && res.Signal == "":
+		listed, err := r.Has(ctx, path)
+		if err != nil || listed != patch.No {
+			return nil, patch.Unknown, err
+		}
+		return nil, patch.No, nil
+	}
+	return nil, patch.Unknown, fmt.Errorf("reg.exe: %w", ended(res))
+}
+
+// Below returns the keys below one, by their names in lower case, with their values and without what is below them, and says whether
+// that one is there. They are asked for at once: a device has hundreds of programs.
+func (r *Registry) Below(ctx context.Context, path string) (map[string]Key, patch.Tri, error) {
+	stdout, there, err := r.query(ctx, path, "/s")
+	if err != nil || there != patch.Yes {
+		return nil, there, err
+	}
+	all := make(map[string]Key)
+	full := fullPath(path) + `\`
+	var in *Key // that of the line
+	headed := false
+	for line := range strings.Lines(strings.ToValidUTF8(string(stdout), "?")) {
+		line = strings.TrimRight(line, "\r\n")
+		low := strings.ToLower(line)
+		name, isBelow := strings.CutPrefix(low, full)
+		switch {
+		case low+`\` == full:
+			in, headed = nil, true
+		case isBelow:
+			in, headed = nil, true
+			if !strings.Contains(name, `\`) {
+				k := Key{Values: make(map[string]string)}
+				in, all[name] = &k, k
+			}
+		case in != nil:
+			in.value(line)
+		}
+	}
+	if !headed && len(bytes.TrimSpace(stdout)) > 0 {
+		return nil, patch.Unknown, noAnswer(stdout, path)
+	}
+	return all, patch.Yes, nil
+}
+
+// fullPath writes a path as reg.exe does, in lower case.
+func fullPath(path string) string {
+	return strings.ToLower(strings.Replace(path, `HKLM\`, `HKEY_LOCAL_MACHINE\`, 1))
+}
+
+func noAnswer(stdout []byte, path string) error {
+	return fmt.Errorf("reg.exe: %.100q is no answer for %s: %w", bytes.TrimSpace(stdout), path, patch.ErrCorrupt)
+}
+
+// value takes up a line that holds a value. One that holds none is part of data of several lines.
+func (k *Key) value(line string) {
+	if !strings.HasPrefix(line, "    ") {
+		return
+	}
+	name, data, ok := strings.Cut(line[4:], "    REG_")
+	if !ok {
+		return
+	}
+	_, data, _ = strings.Cut(data, "    ")
+	k.Values[strings.ToLower(name)] = data
 }
 
 func ended(res transport.Result) error {
@@ -111,7 +177,7 @@ func (r *Registry) Has(ctx context.Context, path string) (patch.Tri, error) {
 // below it. A key with nothing in it prints nothing. Other lines belong to data of several lines.
 func readKey(path string, stdout []byte) (Key, error) {
 	k := Key{Values: make(map[string]string)}
-	full := strings.ToLower(strings.Replace(path, `HKLM\`, `HKEY_LOCAL_MACHINE\`, 1))
+	full := fullPath(path)
 	headed := false
 	for line := range strings.Lines(strings.ToValidUTF8(string(stdout), "?")) {
 		line = strings.TrimRight(line, "\r\n")
@@ -123,17 +189,12 @@ func readKey(path string, stdout []byte) (Key, error) {
 		case isBelow:
 			headed = true
 			k.Keys = append(k.Keys, below)
-		case strings.HasPrefix(line, "    "):
-			name, data, ok := strings.Cut(line[4:], "    REG_")
-			if !ok {
-				continue
-			}
-			_, data, _ = strings.Cut(data, "    ")
-			k.Values[strings.ToLower(name)] = data
+		default:
+			k.value(line)
 		}
 	}
 	if !headed && len(bytes.TrimSpace(stdout)) > 0 {
-		return Key{}, fmt.Errorf("reg.exe: %.100q is no answer for %s: %w", bytes.TrimSpace(stdout), path, patch.ErrCorrupt)
+		return Key{}, noAnswer(stdout, path)
 	}
 	return k, nil
 }

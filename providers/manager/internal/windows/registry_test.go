@@ -134,6 +134,42 @@ func FuzzReadKey(f *testing.F) {
 	})
 }
 
+func TestBelow(t *testing.T) {
+	at := current + `\Uninstall`
+	tree := "\r\n" + list(at, "    (Default)    REG_SZ    x\r\n") + list(at+`\{A}`, "    DisplayName    REG_SZ    Lamp    of Acme\r\n    Note    REG_MULTI_SZ    one\r\nDisplayName\r\n") +
+		list(at+`\{A}\deep`, "    DisplayName    REG_SZ    Oil\r\n    Only    REG_SZ    here\r\n") + list(at+`\{B}`, "")
+	for name, row := range map[string]struct {
+		keys  map[string]string
+		there patch.Tri
+		want  map[string]Key
+	}{
+		"some": {map[string]string{at: tree}, patch.Yes, map[string]Key{
+			"{a}": {Values: map[string]string{"displayname": "Lamp    of Acme", "note": "one"}}, "{b}": {Values: map[string]string{}},
+		}},
+		"none":               {map[string]string{at: "\r\n"}, patch.Yes, map[string]Key{}},
+		"there is no key":    {map[string]string{current: list(current, "", "Run")}, patch.No, nil},
+		"it may not be read": {map[string]string{current: list(current, "", "Uninstall")}, patch.Unknown, nil},
+	} {
+		got, there, err := OpenRegistry32(played(row.keys)).Below(t.Context(), at)
+		require.NoError(t, err, name)
+		require.Equal(t, row.there, there, name)
+		require.Equal(t, row.want, got, name)
+	}
+	_, there, err := OpenRegistry(played(map[string]string{at: "Zugriff verweigert"})).Below(t.Context(), at)
+	require.ErrorIs(t, err, patch.ErrCorrupt)
+	require.Equal(t, patch.Unknown, there)
+	views := ""
+	seen := func(_ context.Context, c transport.Command) (transport.Result, error) {
+		views += strings.Join(c.Argv[3:], " ") + ";"
+		return transport.Result{Ended: true}, nil
+	}
+	_, _, err = OpenRegistry(seen).Below(t.Context(), at)
+	require.NoError(t, err)
+	_, _, err = OpenRegistry32(seen).Below(t.Context(), at)
+	require.NoError(t, err)
+	require.Equal(t, "/s /reg:64;/s /reg:32;", views)
+}
+
 // registryOf writes the signs of a due restart into the registry of a Windows, looks, and takes them away again.
 func registryOf(t *testing.T, run func(argv ...string) transport.Result) {
 	state := func() System {

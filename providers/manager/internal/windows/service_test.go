@@ -1,15 +1,13 @@
 package windows
 
 import (
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/patchflow/patchflow/internal/need"
+	"github.com/patchflow/patchflow/internal/winetest"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/transport"
 )
@@ -74,42 +72,9 @@ func FuzzReadService(f *testing.F) {
 
 // A Windows of wine is asked by its own programs.
 func TestUnderWine(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute to make a Windows")
-	}
-	wine := need.Tool(t, "wine")
-	env := append(os.Environ(), "WINEPREFIX="+t.TempDir()+"/prefix", "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=")
-	run := func(argv ...string) transport.Result {
-		t.Helper()
-		said, err := os.Create(t.TempDir() + "/said") // a pipe would be held open by what a command leaves running
-		require.NoError(t, err)
-		defer func() { require.NoError(t, said.Close()) }()
-		c := exec.CommandContext(t.Context(), wine, argv...)
-		c.Env, c.Stdout = env, said
-		err = c.Run()
-		if c.ProcessState == nil {
-			require.NoError(t, err)
-		}
-		out, err := os.ReadFile(said.Name())
-		require.NoError(t, err)
-		return transport.Result{Ended: true, Code: c.ProcessState.ExitCode(), Stdout: out}
-	}
-	require.Zero(t, run("wineboot", "-i").Code)
-	// Windows runs as long as a program does: each command alone would boot it, which carries out what waits for a restart.
-	on := exec.Command(wine, "cmd.exe")
-	on.Env = env
-	in, err := on.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, on.Start())
-	t.Cleanup(func() {
-		c := exec.Command(wine+"server", "-k", "-w")
-		c.Env = env
-		_ = c.Run()
-		_ = in.Close()
-		_ = on.Wait()
-	})
-	t.Run("services", func(t *testing.T) { servicesOf(t, run) })
-	t.Run("registry", func(t *testing.T) { registryOf(t, run) })
+	w := winetest.Open(t)
+	t.Run("services", func(t *testing.T) { servicesOf(t, w.Run) })
+	t.Run("registry", func(t *testing.T) { registryOf(t, w.Run) })
 }
 
 // servicesOf asks sc.exe for a service that is stopped, one that was started, and one that is not there.
