@@ -173,7 +173,7 @@ func (l *races) join(m *Machine) *racer {
 
 // racing says whether an installation was begun on d of which the outcome is open.
 func (m *Machine) racing(d int32) bool {
-	return m.dev[d].state != settled && m.dev[d].attempts > 0 && m.dev[d].flags&undone == 0
+	return m.dev[d].state != settled && m.begunOn(d) > 0 && m.dev[d].flags&undone == 0
 }
 
 // hasWon says whether d has what it was to get.

@@ -108,7 +108,8 @@ func NewScope(cfg ScopeConfig) (*Scope, error) {
 			s.held[q.Patch] = append(s.held[q.Patch], q)
 		}
 	}
-	s.local = ownClock(cfg.Policy.Windows) || ownClock(cfg.Policy.Download.Windows) || ownClock(cfg.Policy.Reboot.Windows) || slices.ContainsFunc(cfg.Policy.Freezes, func(f policy.Freeze) bool { return f.Zone == "" })
+	s.local = ownClock(cfg.Policy.Windows) || ownClock(cfg.Policy.Download.Windows) || ownClock(cfg.Policy.Reboot.Windows) || ownClock(cfg.Policy.Reboot.Quiet) ||
+		slices.ContainsFunc(cfg.Policy.Freezes, func(f policy.Freeze) bool { return f.Zone == "" })
 	s.clocks = byClock(&s.cfg.Policy)
 	for i := range cfg.Policy.Rings {
 		s.local = s.local || ownClock(cfg.Policy.Rings[i].Windows) || ownClock(cfg.Policy.Rings[i].Download.Windows)

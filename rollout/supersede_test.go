@@ -106,3 +106,12 @@ func TestWhoIsOverNeedNotBeTakenBack(t *testing.T) {
 	require.True(t, tell(s.bonn, Command{Do: DoCancel}))
 	require.Len(t, s.takes(t, older), 3)
 }
+
+// A device that failed before anything was installed there is at work, too, once an installation was begun by hand.
+func TestARetryByHandRacesToo(t *testing.T) {
+	s := newSisters(t, 0)
+	require.False(t, s.bonn.racing(0))
+	s.bonn.dev[0].former, s.bonn.hands = Failed, make([]byHand, 3)
+	s.bonn.attempt(0)
+	require.True(t, s.bonn.racing(0))
+}

@@ -400,6 +400,50 @@ func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
 	}
 }
 
+// unreadable is a journal that cannot read one rollout any more.
+type unreadable struct {
+	*memjournal.Journal
+	key rollout.Key
+	on  atomic.Bool
+}
+
+func (j *unreadable) Load(ctx context.Context, k rollout.Key) (rollout.Record, error) {
+	if k == j.key && j.on.Load() {
+		return rollout.Record{}, errDisk
+	}
+	return j.Journal.Load(ctx, k)
+}
+
+// A rollout that is over and cannot be read any more keeps nobody from noticing what other processes have done.
+func TestWhatCannotBeReadHidesNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := fleet(nil, 1)
+		f.Behave = behave(memory.Behaviour{Fault: patch.Permanent})
+		j := &unreadable{Journal: new(memjournal.Journal), key: key("q1")}
+		cfg := config(f, j)
+		r := start(t, cfg)
+		p := all()
+		p.Budgets = []policy.Budget{{Name: "all", Count: 1}}
+		begin(t, r, key("q1"), p)
+		pass(time.Hour)
+		require.NoError(t, r.Command(t.Context(), key("q1"), rollout.Command{Do: rollout.DoCancel, By: "olga"}))
+		ends(t, r, key("q1"))
+		begin(t, r, key("q2"), p)
+		pass(time.Hour)
+
+		person := newRunner(t, cfg)
+		require.NoError(t, person.Command(t.Context(), key("q1"), rollout.Command{Do: rollout.DoAcknowledge, Device: dev(0), By: "olga"}))
+		require.NoError(t, person.Command(t.Context(), key("q2"), rollout.Command{Do: rollout.DoCancel, By: "olga"}))
+		j.on.Store(true)
+		pass(time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		s, err := r.Wait(ctx, key("q2"))
+		require.NoError(t, err)
+		require.Equal(t, rollout.StageCancelled, s.Stage)
+	})
+}
+
 // A device that three rollouts want is worked on by the one that began. Of the two that wait, the one with the higher priority is next,
 // whenever it has asked; but not while its window is closed.
 func TestTheHighestPriorityIsNext(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -53,12 +55,13 @@ func (r *Runner) compareOver(ctx context.Context) error {
 			delete(known, head.Key)
 		}
 	}
+	var errs *multierror.Error
 	for k := range known {
-		m, _, err := r.replay(ctx, k)
-		if err != nil {
-			return err
+		if m, _, err := r.replay(ctx, k); err != nil {
+			errs = multierror.Append(errs, err) // the others are not to wait for it
+		} else {
+			r.noteOver(m, rollout.Batch{})
 		}
-		r.noteOver(m, rollout.Batch{})
 	}
-	return nil
+	return errs.ErrorOrNil()
 }

@@ -100,11 +100,19 @@ func rollbacks(f *memory.Fleet) map[rollout.TaskID]bool {
 // A plan for nobody says why nobody is in it.
 func TestAPlanForNobodySaysWhomItLeavesOut(t *testing.T) {
 	r := newRunner(t, config(fleet(nil, 2), new(memjournal.Journal)))
-	p := all()
-	p.Windows = []policy.Window{{Start: 0, End: 60}}
-	_, err := r.Plan(t.Context(), runner.PlanRequest{Key: key("q1"), Policy: p, By: "olga"})
-	require.ErrorIs(t, err, rollout.ErrNothing)
-	require.ErrorContains(t, err, "left out, no-zone: 2 (dev-000 dev-001)")
+	local := []policy.Window{{Start: 0, End: 60}}
+	for name, set := range map[string]func(*policy.Policy){
+		"windows":              func(p *policy.Policy) { p.Windows = local },
+		"windows for restarts": func(p *policy.Policy) { p.Reboot.Windows = local },
+		"quiet times":          func(p *policy.Policy) { p.Reboot.Quiet = local },
+	} {
+		p := all()
+		p.Reboot.Mode = policy.RebootIfRequired
+		set(&p)
+		_, err := r.Plan(t.Context(), runner.PlanRequest{Key: key("q1"), Policy: p, By: "olga"})
+		require.ErrorIs(t, err, rollout.ErrNothing, name)
+		require.ErrorContains(t, err, "left out, no-zone: 2 (dev-000 dev-001)", name)
+	}
 }
 
 // Levels of the escalation reach the hook, once each, and are cleared there; also across a takeover.

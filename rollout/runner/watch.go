@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -48,17 +50,19 @@ func (r *Runner) compare(ctx context.Context) error {
 			delete(left, head.Key)
 		}
 	}
+	var errs *multierror.Error
 	if err := r.compareOver(ctx); err != nil {
-		return err
+		errs = multierror.Append(errs, err)
 	}
 	for k, o := range left { // finished, by whomever
 		rec, err := r.cfg.Journal.Load(ctx, k)
 		if err != nil {
-			return fmt.Errorf("runner: %s: journal: %w", k, err)
+			errs = multierror.Append(errs, fmt.Errorf("runner: %s: journal: %w", k, err))
+			continue
 		}
 		o.compare(rec.Head.Entries)
 	}
-	return nil
+	return errs.ErrorOrNil()
 }
 
 // compare lets the owner look at the journal again if that holds more entries than it knows of.
