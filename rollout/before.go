@@ -170,6 +170,9 @@ func (m *Machine) applyLookedAt(e Looked) {
 		if e.Then != LookedUnknown {
 			m.looks[d].restarted = false
 		}
+		if a := m.auxOf(d); a != nil && e.Then != LookedPending {
+			a.delay = delay{} // the restart that was announced does not come
+		}
 	}
 }
 
