@@ -130,6 +130,7 @@ func settings() []setting {
 		{path: "retry.offlineEvery"},
 		{path: "retry.grace", order: func(l *Layer) int64 { return int64(l.Policy.Retry.WithDefaults().Grace) }},
 		{path: "retry.timeout"},
+		{path: "retry.remedies"},
 		{path: "breaker"},
 		{path: "backup.need", order: func(l *Layer) int64 { return int64(l.Policy.Backup.Need) }},
 		{path: "backup.maxAge"},

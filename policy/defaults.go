@@ -68,6 +68,7 @@ func (r Retry) WithDefaults() Retry {
 		OfflineEvery: cmp.Or(r.OfflineEvery, hour),
 		Grace:        cmp.Or(r.Grace, 24*hour),
 		Timeout:      cmp.Or(r.Timeout, 4*hour),
+		Remedies:     withDefaults(r.Remedies),
 	}
 }
 

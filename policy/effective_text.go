@@ -59,6 +59,12 @@ func textOf(v reflect.Value) string {
 			names[i] = x[i].String()
 		}
 		return orNone(names)
+	case []Remedy:
+		names := make([]string, len(x))
+		for i := range x {
+			names[i] = x[i].String()
+		}
+		return orNone(names)
 	case Need:
 		return needText(x)
 	case fmt.Stringer:

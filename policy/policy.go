@@ -154,6 +154,7 @@ type Retry struct {
 	OfflineEvery Duration `json:"offlineEvery,omitempty" yaml:"offlineEvery,omitempty"` // pause after an unreachable device that is not seen; 0 means 1h
 	Grace        Duration `json:"grace,omitempty" yaml:"grace,omitempty"`               // after which an unreachable device leaves the denominator reached; 0 means 24h
 	Timeout      Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for one task; then its device is asked what is true; 0 means 4h
+	Remedies     []Remedy `json:"remedies,omitempty" yaml:"remedies,omitempty"`         // what is put right on a device before its next try, by the fault of the last; none unless set
 }
 
 // Download says when devices get ahead of their windows what is to be installed there. A device whose ring is open and that waits

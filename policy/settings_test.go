@@ -49,7 +49,7 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
-		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
+		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Remedy": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
 		"Download": "rollout", "Metric": "rollout", "Feedback": "rollout", "Deferrals": "rollout", "Probes": "rollout", "Breaker": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}

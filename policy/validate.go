@@ -321,6 +321,7 @@ func (c *checker) retry(path string, r Retry) {
 	c.duration(join(path, "offlineEvery"), r.OfflineEvery)
 	c.duration(join(path, "grace"), r.Grace)
 	c.duration(join(path, "timeout"), r.Timeout)
+	c.remedies(join(path, "remedies"), r.Remedies)
 }
 
 func (c *checker) windows(path string, ws []Window) {

@@ -86,13 +86,19 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: retry.busyLimit: -1 is negative`:                                                                                                      func(p *Policy) { p.Retry.BusyLimit = -1 },
 		`policy: retry.offlineEvery: -1s is negative`:                                                                                                  func(p *Policy) { p.Retry.OfflineEvery = -1e9 },
 		`policy: retry.grace: -1s is negative`:                                                                                                         func(p *Policy) { p.Retry.Grace = -1e9 },
-		`policy: retry.timeout: -1s is negative`:                                                                                                       func(p *Policy) { p.Retry.Timeout = -1e9 },
-		`policy: reboot.mode: reboot mode 9 has no name`:                                                                                               func(p *Policy) { p.Reboot.Mode = 9 },
-		`policy: reboot.timeout: -1s is negative`:                                                                                                      func(p *Policy) { p.Reboot.Timeout = -1e9 },
-		`policy: backup.need: need of a backup 9 has no name`:                                                                                          func(p *Policy) { p.Backup.Need = 9 },
-		`policy: backup.maxAge: -1s is negative`:                                                                                                       func(p *Policy) { p.Backup.MaxAge = -1e9 },
-		`policy: backup.maxAge: there is an age, but backup.need is none`:                                                                              func(p *Policy) { p.Backup.Need = BackupNone },
-		`policy: rollback.on: reaction to a failed gate 9 has no name`:                                                                                 func(p *Policy) { p.Rollback.On = 9 },
+		`policy: retry.remedies[1].fault: corrupt has a remedy already, in retry.remedies[0]`: func(p *Policy) {
+			p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt}, {Fault: patch.Corrupt}}
+		},
+		`policy: retry.remedies[0].fault: there is no remedy for busy: want disk-full or corrupt`: func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Busy}} },
+		`policy: retry.remedies[0].max: -1 is negative`:                                           func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt, Max: -1}} },
+		`policy: retry.remedies[0].max: 256 is more than 255`:                                     func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt, Max: 256}} },
+		`policy: retry.timeout: -1s is negative`:                                                  func(p *Policy) { p.Retry.Timeout = -1e9 },
+		`policy: reboot.mode: reboot mode 9 has no name`:                                          func(p *Policy) { p.Reboot.Mode = 9 },
+		`policy: reboot.timeout: -1s is negative`:                                                 func(p *Policy) { p.Reboot.Timeout = -1e9 },
+		`policy: backup.need: need of a backup 9 has no name`:                                     func(p *Policy) { p.Backup.Need = 9 },
+		`policy: backup.maxAge: -1s is negative`:                                                  func(p *Policy) { p.Backup.MaxAge = -1e9 },
+		`policy: backup.maxAge: there is an age, but backup.need is none`:                         func(p *Policy) { p.Backup.Need = BackupNone },
+		`policy: rollback.on: reaction to a failed gate 9 has no name`:                            func(p *Policy) { p.Rollback.On = 9 },
 	} {
 		t.Run(want, func(t *testing.T) {
 			p := fleet()

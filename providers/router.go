@@ -160,6 +160,7 @@ var (
 	_ rollout.Rollbacker = Pulled{}
 	_ rollout.Rebooter   = Pulled{}
 	_ rollout.Prober     = Pulled{}
+	_ rollout.Remedier   = Pulled{}
 	_ rollout.Canceller  = Pulled{}
 )
 
@@ -177,6 +178,9 @@ func (Pulled) Reboot(context.Context, rollout.Task) (rollout.Report, error) { re
 
 // Probe reports that the look at what the device is there for is queued.
 func (Pulled) Probe(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
+
+// Remedy reports that what is to be put right is queued.
+func (Pulled) Remedy(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
 
 // Status never knows: the agent has not told anything yet, or the rollout has heard it already.
 func (Pulled) Status(context.Context, rollout.Task) (rollout.Report, error) {

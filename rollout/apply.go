@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -122,6 +121,8 @@ func (m *Machine) fits(e Event) error {
 			return fmt.Errorf("looked: %s; the plan restarts devices before %s", e.Then, m.plan.Policy.Reboot.Before)
 		}
 		return devices(e.Devices)
+	case Remedied:
+		return m.fitsRemedied(&e)
 	case Lapsed:
 		return devices(e.Devices)
 	case RestartAnnounced:
@@ -180,19 +181,6 @@ func (m *Machine) fits(e Event) error {
 		return m.fitsRaised(&e)
 	case Cleared:
 		return m.fitsRaised((*Raised)(&e))
-	}
-	return nil
-}
-
-// fitsOp says whether the plan has tasks of this kind at all.
-func (m *Machine) fitsOp(op Op) error {
-	switch {
-	case op == OpBackup && m.backups == nil:
-		return errors.New("a backup, and the plan wants none")
-	case (op == OpPrecheck || op == OpProbe) && m.probes == nil:
-		return fmt.Errorf("a %s, and the plan names no probes", op)
-	case op == OpLook && m.looks == nil:
-		return errors.New("a look, and the plan restarts nothing before")
 	}
 	return nil
 }
@@ -274,6 +262,8 @@ func (m *Machine) apply(e Event) {
 		m.applyBackedUp(e)
 	case Looked:
 		m.applyLookedAt(e)
+	case Remedied:
+		m.applyRemedied(&e)
 	case Downloaded:
 		for _, d := range e.Devices {
 			dev := &m.dev[d]
@@ -419,6 +409,8 @@ func (m *Machine) applyIssued(e Issued) {
 			m.applyProbing(d, true, false)
 		} else if e.Op == OpLook {
 			m.applyLooking(d)
+		} else if e.Op == OpRemedy {
+			m.applyRemedying(d)
 		} else if dev.tries < 255 {
 			dev.tries++
 		}
@@ -537,6 +529,9 @@ func (m *Machine) applyPostponed(e Postponed) {
 			m.raised.note(d)
 		}
 		dev.state, dev.due = waiting, nanos(e.Until[i])
+		if e.Op == OpInstall && e.Spent && was == OpInstall {
+			m.falls(d, e.Fault)
+		}
 		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
 			dev.tries = 0
 		}
@@ -586,6 +581,8 @@ func (m *Machine) applyPostponed(e Postponed) {
 			m.applyUnchecked(d, e.Spent)
 		case OpLook:
 			m.applyUnlooked(d, e.Spent)
+		case OpRemedy:
+			m.applyUnremedied(d, e.Spent)
 		case OpProbe:
 			if e.Fault == patch.Unreachable {
 				m.probes[d].since = 0 // that uses up none of its time

@@ -26,6 +26,7 @@ const (
 	toAnnounce
 	toProbe
 	toLook
+	toRemedy
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -44,6 +45,9 @@ type bin struct {
 	probing Probing
 	looking Looking
 
+	remedying Remedying
+	remedy    patch.Fault // what was to be remedied
+
 	devices []int32
 	until   []time.Time
 	backups []Backup
@@ -52,7 +56,8 @@ type bin struct {
 
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
-		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing && b.looking == o.looking
+		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing && b.looking == o.looking &&
+		b.remedying == o.remedying && b.remedy == o.remedy
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -112,6 +117,8 @@ func (m *Machine) flush() {
 			m.emit(Probed{Then: b.probing, Fault: b.fault, Devices: b.devices, Down: b.down})
 		case toLook:
 			m.emit(Looked{Then: b.looking, Fault: b.fault, Devices: b.devices})
+		case toRemedy:
+			m.emit(Remedied{Then: b.remedying, Of: b.remedy, Fault: b.fault, Devices: b.devices})
 		case toStop:
 			m.emit(StopAsked{b.devices})
 			m.batch.Actions = append(m.batch.Actions, Stop{b.devices})

@@ -41,6 +41,7 @@ func everyEvent() []Event {
 		Departed{Relabelled, "cmdb", "moved house", []int32{1, 7}, []int32{7}, []string{"canary", ""}}, Reopened{[]int32{1, 7}},
 		Retried{[]int32{1, 7}, "olga", "the mirror is up again"},
 		BreakerTripped{Circuit{3, "x:1"}, 4, 5, patch.Untrusted, 7, at, true}, BreakerTried{Circuit{-1, "x:1"}, 7}, BreakerClosed{Circuit{-1, "x:1"}, 7},
+		Remedied{RemedyFailed, patch.Corrupt, patch.DiskFull, []int32{1, 7}},
 		Looked{LookedStill, patch.Busy, []int32{1, 7}},
 		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},
 		SupersededBy{Key{"acme", "q2"}, []int32{1, 7}},

@@ -11,7 +11,7 @@ import (
 // A Deployer installs patches. It is safe for concurrent use.
 //
 // What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
-// [Rebooter], [Downloader], [Snapshotter], [Prober], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+// [Rebooter], [Downloader], [Snapshotter], [Prober], [Remedier], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
 //
 // An error from any of its calls and a failure on a device are different things. The error of a call that begins
 // something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
@@ -48,6 +48,15 @@ type Snapshotter interface {
 	// The backups of a rollout are kept until somebody gives them up; [Machine.Backups] lists them, for that to be done once the
 	// rollout is over.
 	Snapshot(ctx context.Context, t Task) (Report, error)
+}
+
+// A Remedier can put a device right on which a try has failed.
+type Remedier interface {
+	// Remedy begins to put right on the device what t.Remedy says is wrong there, and returns its first report: with [patch.Corrupt] it
+	// repairs the package database, with [patch.DiskFull] it makes room, of what can be fetched again. It installs no content, and takes none
+	// away. [PhaseSucceeded] says that nothing of that kind is known to be wrong any more; a fault that it has no remedy for is
+	// [patch.Permanent]. The same task ID never begins twice, and a task whose StartBy is past is not begun any more. Progress is told by Status.
+	Remedy(ctx context.Context, t Task) (Report, error)
 }
 
 // A Prober can tell whether what a device is there for works.

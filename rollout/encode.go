@@ -50,6 +50,8 @@ const (
 	kindBreakerTried   byte = 45
 	kindBreakerClosed  byte = 46
 
+	kindRemedied byte = 47
+
 	kindAcknowledged byte = 48
 
 	kindLooked byte = 49
@@ -313,6 +315,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeBreakerTried(d)
 	case kindBreakerClosed:
 		return BreakerClosed(decodeBreakerTried(d))
+	case kindRemedied:
+		return decodeRemedied(d)
 	case kindLooked:
 		return decodeLooked(d)
 	case kindProbed:

@@ -73,6 +73,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.soonest(instant(dev.due))
 	}
 	x.probes(m, int32(i))
+	x.remedy(m, int32(i))
 	if b := m.saved(int32(i)); b.tries > 0 && b.id == "" && dev.op == OpInstall {
 		x.Reasons = append(x.Reasons, message("wait-backup", "tries", strconv.Itoa(int(b.tries)), "attempts", strconv.Itoa(m.retry.Attempts)))
 	}

@@ -235,6 +235,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if m.looks != nil {
 			m.looks = append(m.looks, looked{})
 		}
+		if m.cures != nil {
+			m.cures = append(m.cures, cure{})
+		}
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)

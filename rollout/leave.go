@@ -323,6 +323,9 @@ func (m *Machine) reopen(d int32) {
 	if m.looks != nil {
 		m.looks[d] = looked{}
 	}
+	if m.cures != nil {
+		m.cures[d] = cure{}
+	}
 	if m.firsts != nil {
 		m.firsts[d] = 0
 		clear(m.vitalsOf(d))

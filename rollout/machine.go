@@ -77,6 +77,7 @@ type Machine struct {
 	raised    raisings
 	circuits  *circuits  // nil if the policy has no breaker
 	hosts     *guestbook // nil if the policy names no label for hosts
+	cures     []cure     // by device; nil if the policy has no remedies
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -166,7 +167,8 @@ type aux struct {
 	delay     delay
 	unended   []unended // tasks of which no end is known, the oldest first
 	since     int64     // the last of these is, or it is to be rolled back since
-	saving    bool      // what was tried last is a backup that had no answer in time
+	saving    bool      // what was tried last is a backup, or a remedy, that had no answer in time
+	mending   bool      // with saving: it is a remedy
 }
 
 type ring struct {
@@ -264,6 +266,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	if p.Policy.Reboot.Before != policy.BeforeNever {
 		m.looks = make([]looked, len(p.Devices))
 	}
+	m.cures = newCures(m.retry, len(p.Devices))
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
 	}
@@ -620,6 +623,7 @@ func (m *Machine) task(d int32) Task {
 	m.backupOf(d, &t)
 	t.Unended = m.unendedOf(d)
 	m.probesOf(d, &t)
+	m.remedyTask(d, &t)
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}
@@ -693,6 +697,3 @@ func (m *Machine) Waits() bool {
 	}
 	return false
 }
-
-// Adoptions returns how often the rollout was taken over.
-func (m *Machine) Adoptions() int { return m.adoptions }

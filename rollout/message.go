@@ -112,6 +112,14 @@ func english(code string) (string, bool) {
 		return "{devices}: waits for a restart, which comes first", true
 	case "looked-still":
 		return "{devices}: waits for a restart after one, so left as it is", true
+	case "remedy-unknown":
+		return "{devices}: no end of the remedy for {of} is known[ ({fault})]", true
+	case "remedy-done":
+		return "{devices}: remedy for {of} done", true
+	case "remedy-failed":
+		return "{devices}: remedy for {of} failed[ ({fault})], and tried again all the same", true
+	case "wait-remedy":
+		return "it gets a remedy for {of} first, {begun} of at most {max} so far", true
 	case "wait-look":
 		return "it is not known yet whether it waits for a restart: {tries} of {attempts} tries have failed", true
 	case "wait-restart-before":
@@ -461,6 +469,8 @@ func (p *Plan) Describe(e Event) []Message {
 			fault = e.Fault.String()
 		}
 		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
+	case Remedied:
+		return []Message{e.describe(p)}
 	case Looked:
 		return []Message{e.describe(p)}
 	case Probed:

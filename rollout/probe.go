@@ -93,7 +93,7 @@ type probed struct {
 }
 
 // prepares says whether a task of this kind comes before an installation, in the same session.
-func (o Op) prepares() bool { return o == OpPrecheck || o == OpBackup || o == OpLook }
+func (o Op) prepares() bool { return o == OpPrecheck || o == OpBackup || o == OpLook || o == OpRemedy }
 
 // lacksPrecheck says whether a look at its probes comes before what is next on d. After an installation was begun there it is too late for that.
 func (m *Machine) lacksPrecheck(d int32) bool {
@@ -111,6 +111,9 @@ func (m *Machine) beginSession(d int32) {
 	if m.looks != nil {
 		m.looks[d].begun = m.now
 	}
+	if m.cures != nil {
+		m.cures[d].begun = m.now
+	}
 }
 
 // sessionBegun returns when the session of d began: with its installation, unless something was to come before.
@@ -122,6 +125,8 @@ func (m *Machine) sessionBegun(d int32) int64 {
 		return m.probes[d].begun
 	case m.backups != nil:
 		return m.backups[d].begun
+	case m.cures != nil:
+		return m.cures[d].begun
 	}
 	return m.dev[d].issued
 }

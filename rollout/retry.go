@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 )
 
@@ -238,8 +239,10 @@ func (m *Machine) applyRetried(e Retried) {
 		if m.probes != nil {
 			m.probes[d].tries, m.probes[d].since = 0, 0
 		}
+		m.falls(d, patch.NoFault) // what is put right for that is up to whoever asks
 		if a := m.auxOf(d); a != nil && len(a.unended) > 0 {
-			a.since, a.saving = m.now, a.unended[len(a.unended)-1].op == OpBackup
+			a.since = m.now
+			a.left(a.unended[len(a.unended)-1].op)
 			dev.op = OpVerify // what is still at it there may have come to something, and nothing may overlap with it
 		}
 		m.reweigh(d, before)

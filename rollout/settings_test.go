@@ -236,6 +236,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			in.Hosts, in.Targets[3].Host = []inventory.DeviceID{"", "dev-15"}, 1
 		}
 	}
+	remedying := func(all ...policy.Remedy) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.Retry.Remedies = all }
+	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
 	cases := map[string]testCase{
 		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
@@ -349,6 +352,10 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Retry.Grace":        {answer: failing(1, patch.Unreachable), change: func(p *policy.Policy) { p.Retry.Grace = 3 * hour }, want: "\n3h dev-15: unreachable for too long"},
 		"Retry.Timeout":      {answer: silentOn(OpInstall), change: func(p *policy.Policy) { p.Retry.Timeout = 2 * hour }, want: "2h verify"},
 
+		"Retry.Remedies": {answer: failing(1, patch.Corrupt), change: remedying(policy.Remedy{Fault: patch.DiskFull}, policy.Remedy{Fault: patch.Corrupt}), want: "h remedy dev-15"},
+		"Remedy.Fault":   {answer: failing(1, patch.Corrupt), base: remedying(policy.Remedy{Fault: patch.DiskFull}), change: remedying(policy.Remedy{Fault: patch.Corrupt}), want: "remedy for corrupt done"},
+		"Remedy.Max":     {answer: failing(1, patch.Corrupt), base: remedying(policy.Remedy{Fault: patch.Corrupt}), change: remedying(policy.Remedy{Fault: patch.Corrupt, Max: 2}), want: "\n0.518453828995h remedy dev-15"},
+
 		"Budget.Breaker": {answer: failing(1, patch.Transient), input: func(in *PlanInput) {
 			for i := range in.Policy.Budgets {
 				in.Places = [][]uint32{{0}}
@@ -445,7 +452,7 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
+		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.Remedy](): "Remedy.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

@@ -97,3 +97,6 @@ func (m *Machine) Device(d int) DeviceStatus {
 
 // Quarantine returns what this rollout has put into quarantine, released or not.
 func (m *Machine) Quarantine() []Quarantine { return append([]Quarantine(nil), m.quarantine...) }
+
+// Adoptions returns how often the rollout was taken over.
+func (m *Machine) Adoptions() int { return m.adoptions }

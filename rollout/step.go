@@ -120,6 +120,8 @@ func (m *Machine) follow(r *TaskReport) {
 		m.followPrecheck(d, r, fault)
 	case OpBackup:
 		m.followBackup(d, r, fault)
+	case OpRemedy:
+		m.followRemedy(d, r, fault)
 	case OpProbe:
 		m.followProbe(d, r, fault)
 	case OpInstall:
@@ -512,6 +514,8 @@ func (m *Machine) timedOut(d int32) {
 			return
 		}
 		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
+	case OpRemedy:
+		m.remedyTimedOut(d)
 	case OpProbe:
 		m.followProbe(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:

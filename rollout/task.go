@@ -51,12 +51,13 @@ const (
 	OpPrecheck // look at the policy's probes before anything is installed
 	OpProbe    // look at them again once the installation was verified
 	OpLook     // look whether the device waits for a restart, before anything is installed
+	OpRemedy   // put the device right after a try that has failed, before the next one
 
-	lastOp = OpLook
+	lastOp = OpRemedy
 )
 
 func opNames() enum.Names {
-	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe", "look"}
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe", "look", "remedy"}
 }
 
 // String returns the lower-case name, as used in JSON and in task IDs.
@@ -108,6 +109,8 @@ type Task struct {
 	Backup Backup `json:"backup,omitzero"`
 	// Probes is set with [OpPrecheck] and [OpProbe]: what is looked at.
 	Probes []policy.Probe `json:"probes,omitempty"`
+	// Remedy is set with [OpRemedy]: the fault of the last try, which is to be put right.
+	Remedy patch.Fault `json:"remedy,omitzero"`
 }
 
 // A Content is a set of patches that is installed together, pinned to versions and hashes when the plan is made.

@@ -40,7 +40,9 @@ type unended struct {
 }
 
 // changes says whether tasks of this kind work on a device in a way that no other may overlap with.
-func (o Op) changes() bool { return o == OpInstall || o == OpRollback || o == OpBackup }
+func (o Op) changes() bool {
+	return o == OpInstall || o == OpRollback || o == OpBackup || o == OpRemedy
+}
 
 // leaveUnended notes that no end is known of the task of d.
 func (m *Machine) leaveUnended(d int32) {
@@ -50,8 +52,12 @@ func (m *Machine) leaveUnended(d int32) {
 	}
 	a := m.setAux(d)
 	a.unended = append(a.unended, unended{dev.seq, dev.op, a.ref})
-	a.since, a.saving = m.now, dev.op == OpBackup
+	a.since = m.now
+	a.left(dev.op)
 }
+
+// left notes that what was tried last is a task of this kind that has no end.
+func (a *aux) left(op Op) { a.saving, a.mending = op == OpBackup || op == OpRemedy, op == OpRemedy }
 
 // awaits says whether a task of d may still be running there of which no end is known.
 func (m *Machine) awaits(d int32) bool {
@@ -59,7 +65,7 @@ func (m *Machine) awaits(d int32) bool {
 	return a != nil && len(a.unended) > 0
 }
 
-// savingUnended says whether the last thing that was tried on d is a backup that had no answer in time.
+// savingUnended says whether the last thing that was tried on d is a backup, or a remedy, that had no answer in time.
 func (m *Machine) savingUnended(d int32) bool {
 	a := m.auxOf(d)
 	return a != nil && a.saving && m.dev[d].flags&undone == 0
@@ -110,7 +116,7 @@ func (m *Machine) applyProof(r *TaskReport) {
 		m.applyIdle(r.Device)
 	case (op == OpInstall || op == OpRollback) && r.Phase == PhaseSucceeded && m.awaits(r.Device):
 		a := m.auxOf(r.Device)
-		a.unended = slices.DeleteFunc(a.unended, func(u unended) bool { return u.op != OpBackup })
+		a.unended = slices.DeleteFunc(a.unended, func(u unended) bool { return u.op != OpBackup && u.op != OpRemedy })
 	}
 }
 
@@ -145,7 +151,7 @@ func (m *Machine) unendedOf(d int32) []TaskRef {
 
 // safely returns op, or that the device is looked at first, if a task of it may still be running with which op may not overlap.
 func (m *Machine) safely(d int32, op Op) Op {
-	if op == OpRollback && m.awaits(d) || (op == OpBackup || op == OpInstall || op == OpLook) && m.awaits(d) && m.savingUnended(d) {
+	if op == OpRollback && m.awaits(d) || (op == OpBackup || op == OpRemedy || op == OpInstall || op == OpLook) && m.awaits(d) && m.savingUnended(d) {
 		return OpVerify
 	}
 	return op
@@ -168,7 +174,7 @@ func (m *Machine) awaitEnd(d int32, fault patch.Fault) {
 	case m.stage == StageEnding:
 		m.settle(d, Cancelled, patch.NeedsUser)
 	case m.now >= limit:
-		if m.savingUnended(d) && m.plan.Policy.Backup.Need == policy.BackupRequired {
+		if m.savingUnended(d) && !m.auxOf(d).mending && m.plan.Policy.Backup.Need == policy.BackupRequired {
 			m.bins.backup(BackupLacking, patch.NeedsUser, Backup{}, d)
 		}
 		m.settle(d, Failed, patch.NeedsUser)
@@ -177,9 +183,11 @@ func (m *Machine) awaitEnd(d int32, fault patch.Fault) {
 	}
 }
 
-// backupTimedOut decides about d, whose backup had no answer in time and is not running any more.
+// backupTimedOut decides about d, whose backup, or remedy, had no answer in time and is not running any more.
 func (m *Machine) backupTimedOut(d int32) {
 	switch {
+	case m.auxOf(d).mending:
+		m.remedyOver(d)
 	case m.stage == StageEnding:
 		m.settle(d, Cancelled, patch.Transient)
 	case m.plan.Policy.Backup.Need == policy.BackupBestEffort:

@@ -58,6 +58,8 @@ func (m *Machine) granted(devices []int32) {
 			m.try(d)
 			startBy = h.to
 			switch {
+			case m.lacksRemedy(d):
+				op = OpRemedy
 			case m.lacksLook(d):
 				op = OpLook
 			case m.lacksPrecheck(d):

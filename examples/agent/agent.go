@@ -261,6 +261,8 @@ func (a *agent) work(ctx context.Context, t rollout.Task) (rollout.Report, error
 		return ably(ctx, a, t, rollout.Rollbacker.Rollback)
 	case rollout.OpPrecheck, rollout.OpProbe:
 		return ably(ctx, a, t, rollout.Prober.Probe)
+	case rollout.OpRemedy:
+		return ably(ctx, a, t, rollout.Remedier.Remedy)
 	}
 	return rollout.Report{}, fmt.Errorf("%s: %w", t.Op, errors.ErrUnsupported)
 }

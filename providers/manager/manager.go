@@ -66,7 +66,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// A Fleet is devices with one package manager. It is a [rollout.Deployer] that downloads ahead, verifies, probes, rolls back, restarts and
+// A Fleet is devices with one package manager. It is a [rollout.Deployer] that downloads ahead, verifies, probes, remedies, rolls back, restarts and
 // cancels, and an [inventory.Scanner]. It is safe for concurrent use; each device does one task after the other.
 //
 // What has begun is written down, see Device.Ledger, before it begins: a task never begins twice, whatever
@@ -90,6 +90,7 @@ var (
 	_ rollout.Downloader = (*Forward)(nil)
 	_ rollout.Canceller  = (*Forward)(nil)
 	_ rollout.Prober     = (*Forward)(nil)
+	_ rollout.Remedier   = (*Forward)(nil)
 	_ inventory.Scanner  = (*Forward)(nil)
 )
 

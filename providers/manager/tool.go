@@ -52,7 +52,7 @@ type Words interface {
 }
 
 // A Tool is the package manager of one device. Further abilities of it are found by their interfaces: [Fetcher], [Summer], [Keeper],
-// [Repairer], [Prover], [Holder], [Servicer]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
+// [Repairer], [Cleaner], [Prover], [Holder], [Servicer]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
 type Tool interface {
 	// Look tells what is on the device, afresh.
 	Look(ctx context.Context) (*Sight, error)

@@ -459,6 +459,8 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		switch op {
 		case rollout.OpDownload:
 			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil
+		case rollout.OpRemedy:
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the remedy was broken off"}, nil
 		case rollout.OpPrecheck, rollout.OpProbe:
 			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, nil
 		}

@@ -33,6 +33,7 @@ type device struct {
 	removed bool
 	backup  rollout.Backup // the last one
 	backups int
+	mended  []patch.Fault // what remedies have put right
 }
 
 // A state is how a device differs from its base. Its slices are never written to, so that states can be kept and shared.
@@ -163,6 +164,10 @@ func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour, at time.Time) r
 	case b.Fault != patch.NoFault:
 		r = rollout.Report{Phase: rollout.PhaseFailed, Fault: b.Fault, Message: "told to fail"}
 	case b.Lie:
+	case op == rollout.OpInstall && b.Damage != patch.NoFault && !slices.Contains(d.mended, b.Damage):
+		r = failed(b.Damage, "told to be damaged")
+	case op == rollout.OpRemedy:
+		r = d.mend(t.Remedy)
 	case op == rollout.OpInstall:
 		r = d.install(t.Content, b)
 	case op == rollout.OpReboot:
@@ -183,6 +188,15 @@ func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour, at time.Time) r
 		r.Message = b.Message
 	}
 	return r
+}
+
+// mend puts d right.
+func (d *device) mend(of patch.Fault) rollout.Report {
+	if of != patch.Corrupt && of != patch.DiskFull {
+		return failed(patch.Permanent, "there is no remedy for %s", of)
+	}
+	d.mended = append(d.mended, of)
+	return rollout.Report{Phase: rollout.PhaseSucceeded}
 }
 
 // probe looks for one thing.

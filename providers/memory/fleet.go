@@ -61,6 +61,8 @@ type Behaviour struct {
 	Lie         bool // the task changes nothing and is reported as a success
 	Breaks      bool // an installation is made, but what was installed does not work, which Verify finds
 
+	Damage patch.Fault // installations fail so and change nothing, until a remedy for it has ended on the device
+
 	Down []string // services and custom checks that a probe finds down
 	Up   []string // custom checks that a probe finds up; of all others it knows nothing
 }

@@ -58,6 +58,11 @@ func (f *Fleet) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, e
 	return f.begin(ctx, rollout.OpBackup, t)
 }
 
+// Remedy implements [rollout.Remedier]. It mends what Behaviour.Damage says of the device; there is nothing else to be put right in memory.
+func (f *Fleet) Remedy(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, rollout.OpRemedy, t)
+}
+
 // Probe implements [rollout.Prober]. A service is up unless Behaviour.Down names it or content that the device has is broken; an
 // application has the version that its software says; of a custom check it knows what Behaviour.Up and Behaviour.Down say.
 func (f *Fleet) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {

@@ -251,6 +251,47 @@ func backupPromises() []promise[*bench] {
 	}
 }
 
+func remedyPromises() []promise[*bench] {
+	remedy := func(b *bench, of patch.Fault) rollout.Task {
+		task := b.task(rollout.OpRemedy, b.Content)
+		task.Remedy = of
+		return task
+	}
+	return []promise[*bench]{
+		{"Remedy", "the first report says where the task stands", "and returns its first report: with [patch.Corrupt]", func(t *testing.T, b *bench) {
+			require.NotEqual(t, rollout.PhaseUnknown, b.begin(t, remedy(b, patch.Corrupt)).Phase)
+		}},
+		{"Remedy", "no content is installed or taken away", "It installs no content, and takes none", func(t *testing.T, b *bench) {
+			need(t, b.Look != nil, "Look")
+			before := b.look(t)
+			for _, of := range []patch.Fault{patch.Corrupt, patch.DiskFull} {
+				b.end(t, remedy(b, of))
+			}
+			require.Equal(t, before.Software, b.look(t).Software)
+		}},
+		{"Remedy", "what it has no remedy for is not put right", "a fault that it has no remedy for is", func(t *testing.T, b *bench) {
+			for _, of := range []patch.Fault{patch.NoFault, patch.NeedsUser} {
+				r := b.end(t, remedy(b, of))
+				require.Equal(t, rollout.PhaseFailed, r.Phase, "%s", of)
+				require.Equal(t, patch.Permanent, r.Fault, "%s", of)
+			}
+		}},
+		{"Remedy", "what comes too late is not begun", "and a task whose StartBy is past is not begun any more. Progress is told by Status.", func(t *testing.T, b *bench) {
+			task := remedy(b, patch.Corrupt)
+			task.StartBy = b.Now().Add(-time.Hour)
+			r := b.end(t, task)
+			require.Equal(t, rollout.PhaseFailed, r.Phase)
+			require.Equal(t, patch.Busy, r.Fault)
+		}},
+		{"Remedy", "the end of the task is told by Status", "Progress is told by Status.", func(t *testing.T, b *bench) {
+			task := remedy(b, patch.DiskFull)
+			b.begin(t, task)
+			b.settle(t, task)
+			require.True(t, b.status(t, task).Phase.Last())
+		}},
+	}
+}
+
 func probePromises() []promise[*bench] {
 	unheard := policy.Probe{Name: "unheard", Check: policy.ProbeCustom, Of: "patchflow-conformance", With: []string{"a=b"}}
 	probe := func(t *testing.T, b *bench, op rollout.Op, probes ...policy.Probe) map[string]patch.Tri {

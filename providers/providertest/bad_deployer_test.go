@@ -341,6 +341,35 @@ func badAbilities() []badProvider {
 		})
 	})
 
+	add("remedier returns nothing", "Remedy/the first report says where the task stands", func(w *world) { w.remedy = nothing(w.Fleet.Remedy) })
+	add("remedier installs at once", "Remedy/no content is installed or taken away", func(w *world) {
+		w.remedy = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			install := t
+			install.ID += "0"
+			if _, err := w.Fleet.Deploy(ctx, install); err != nil {
+				return rollout.Report{}, err
+			}
+			return w.Fleet.Remedy(ctx, t)
+		}
+	})
+	add("remedier has a remedy for everything", "Remedy/what it has no remedy for is not put right", func(w *world) {
+		w.remedy = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			t.Remedy = patch.Corrupt
+			return w.Fleet.Remedy(ctx, t)
+		}
+	})
+	add("remedier is never too late", "Remedy/what comes too late is not begun", func(w *world) {
+		w.remedy = func(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+			t.StartBy = time.Time{}
+			return w.Fleet.Remedy(ctx, t)
+		}
+	})
+	add("remedier keeps its progress to itself", "Remedy/the end of the task is told by Status", status(rollout.OpRemedy, func(t rollout.Task, r *rollout.Report) {
+		if t.Remedy == patch.DiskFull {
+			*r = rollout.Report{}
+		}
+	}))
+
 	const up, unknown = "Probe/what works is up", "Probe/what is not known is not up"
 	results := func(edit func(p *rollout.ProbeResult)) func(*world) {
 		return status(rollout.OpPrecheck, func(_ rollout.Task, r *rollout.Report) {

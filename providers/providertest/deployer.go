@@ -84,6 +84,7 @@ func Deployer(t *testing.T, h DeployerHarness) {
 		b.rebooter, b.reboots = rollout.Ability[rollout.Rebooter](b.d, probe)
 		b.downloader, b.downloads = rollout.Ability[rollout.Downloader](b.d, probe)
 		b.snapshotter, b.snapshots = rollout.Ability[rollout.Snapshotter](b.d, probe)
+		b.remedier, b.remedies = rollout.Ability[rollout.Remedier](b.d, probe)
 		b.prober, b.probes = rollout.Ability[rollout.Prober](b.d, probe)
 		b.canceller, b.cancels = rollout.Ability[rollout.Canceller](b.d, probe)
 		return b
@@ -101,6 +102,8 @@ func Deployer(t *testing.T, h DeployerHarness) {
 			return b.downloads
 		case "Snapshot":
 			return b.snapshots
+		case "Remedy":
+			return b.remedies
 		case "Probe":
 			return b.probes
 		case "Cancel":
@@ -122,9 +125,11 @@ type bench struct {
 	downloader                            rollout.Downloader
 	snapshotter                           rollout.Snapshotter
 	prober                                rollout.Prober
+	remedier                              rollout.Remedier
 	canceller                             rollout.Canceller
 	verifies, rollsBack, reboots, cancels bool
 	downloads, snapshots, probes          bool
+	remedies                              bool
 }
 
 func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
@@ -154,6 +159,8 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 		r, err = b.downloader.Download(t.Context(), task)
 	case rollout.OpBackup:
 		r, err = b.snapshotter.Snapshot(t.Context(), task)
+	case rollout.OpRemedy:
+		r, err = b.remedier.Remedy(t.Context(), task)
 	case rollout.OpPrecheck, rollout.OpProbe:
 		r, err = b.prober.Probe(t.Context(), task)
 	}
@@ -263,7 +270,7 @@ func (b *bench) pinned(t *testing.T, c rollout.Content) {
 
 func deployerPromises() []promise[*bench] {
 	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), downloadPromises(),
-		backupPromises(), probePromises(), cancelPromises())
+		backupPromises(), remedyPromises(), probePromises(), cancelPromises())
 }
 
 func deployPromises() []promise[*bench] {

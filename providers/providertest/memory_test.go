@@ -295,8 +295,8 @@ type call func(ctx context.Context, t rollout.Task) (rollout.Report, error)
 // A world is a fleet with one device, and what a test can do to it. A bad deployer replaces some of the calls.
 type world struct {
 	*memory.Fleet
-	deploy, status, verify, rollback, reboot, download, snapshot, probe call
-	cancel                                                              func(ctx context.Context, t rollout.Task) error
+	deploy, status, verify, rollback, reboot, download, snapshot, probe, remedy call
+	cancel                                                                      func(ctx context.Context, t rollout.Task) error
 
 	mu        sync.Mutex
 	now       time.Time
@@ -327,6 +327,11 @@ func (w *world) Download(ctx context.Context, t rollout.Task) (rollout.Report, e
 // Snapshot implements [rollout.Snapshotter].
 func (w *world) Snapshot(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return w.snapshot(ctx, t)
+}
+
+// Remedy implements [rollout.Remedier].
+func (w *world) Remedy(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.remedy(ctx, t)
 }
 
 // Probe implements [rollout.Prober].
@@ -361,7 +366,7 @@ func newWorld() *world {
 	}
 	w.deploy, w.status, w.cancel = w.Fleet.Deploy, w.Fleet.Status, w.Fleet.Cancel
 	w.verify, w.rollback, w.reboot, w.download, w.snapshot = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download, w.Fleet.Snapshot
-	w.probe = w.Fleet.Probe
+	w.probe, w.remedy = w.Fleet.Probe, w.Fleet.Remedy
 	w.AddDevice(deviceList()...)
 	return w
 }

@@ -85,6 +85,7 @@ type audited struct {
 	fit       bool      // the policy's probes, if any, let it succeed
 
 	before restartBooks
+	remedy remedyBooks
 	told   bool           // its task has ended, and what follows was not decided yet
 	answer rollout.Report // how
 }
@@ -222,6 +223,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			}
 			d.answered(r, at)
 			d.lookedAt(r)
+			d.fell(r)
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
@@ -257,6 +259,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.running = false
 			return nil
 		})
+	case rollout.Remedied:
+		return a.each(e.Devices, func(d *audited) error { return d.remedied(&e) })
 	case rollout.Looked:
 		return a.each(e.Devices, func(d *audited) error { return d.looked(&e) })
 	case rollout.Postponed:
@@ -267,6 +271,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		}
 		return a.each(e.Devices, func(d *audited) error {
 			d.postponed(&e)
+			d.retriedLater(&e)
 			if e.Op == rollout.OpProbe && e.Fault == patch.Unreachable {
 				d.since = time.Time{}
 			}
@@ -455,7 +460,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if e.Op == rollout.OpInstall || e.Op == rollout.OpProbe {
 		d.fit = false
 	}
-	if err := a.startsBefore(at, i, e); err != nil {
+	if err := cmp.Or(a.startsBefore(at, i, e), a.startsRemedy(at, i, e)); err != nil {
 		return err
 	}
 	first := !d.installed

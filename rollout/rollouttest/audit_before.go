@@ -22,7 +22,7 @@ type restartBooks struct {
 // prepares says whether a task of this kind is the installation, or comes before it.
 func prepares(op rollout.Op) bool {
 	switch op {
-	case rollout.OpInstall, rollout.OpBackup, rollout.OpPrecheck, rollout.OpLook:
+	case rollout.OpInstall, rollout.OpBackup, rollout.OpPrecheck, rollout.OpLook, rollout.OpRemedy:
 		return true
 	}
 	return false

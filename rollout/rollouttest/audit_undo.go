@@ -28,7 +28,7 @@ func (d *audited) answered(r *rollout.TaskReport, at time.Time) {
 	case !r.Ends() && d.ran:
 		d.leftRunning(at)
 	case r.Phase == rollout.PhaseSucceeded && (d.op == rollout.OpInstall || d.op == rollout.OpRollback):
-		d.unended = slices.DeleteFunc(d.unended, func(u loose) bool { return u.op != rollout.OpBackup })
+		d.unended = slices.DeleteFunc(d.unended, func(u loose) bool { return u.op != rollout.OpBackup && u.op != rollout.OpRemedy })
 	case r.Phase == rollout.PhaseSucceeded && d.op == rollout.OpReboot, d.op == rollout.OpVerify && r.Idle == patch.Yes:
 		d.unended = nil
 	}
@@ -37,7 +37,7 @@ func (d *audited) answered(r *rollout.TaskReport, at time.Time) {
 // leftRunning notes that the task of a device has ended for the rollout, and that no end of it is known.
 func (d *audited) leftRunning(at time.Time) {
 	switch d.op {
-	case rollout.OpInstall, rollout.OpRollback, rollout.OpBackup:
+	case rollout.OpInstall, rollout.OpRollback, rollout.OpBackup, rollout.OpRemedy:
 		d.unended, d.unendedAt = append(d.unended, loose{d.seq, d.op}), at
 	}
 }

@@ -154,6 +154,12 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if h := dice(uint64(*d) + 0x901e7); h.chance(20) && pol.Reboot.Mode != policy.RebootNever {
 		pol.Reboot.Quiet = []policy.Window{randomWindow(&h)}
 	}
+	if h := dice(uint64(*d) + 0x4e3edd); h.chance(40) {
+		pol.Retry.Remedies = []policy.Remedy{{Fault: patch.Corrupt, Max: h.upTo(3)}}
+		if h.chance(60) {
+			pol.Retry.Remedies = append(pol.Retry.Remedies, policy.Remedy{Fault: patch.DiskFull, Max: h.upTo(4)})
+		}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}
@@ -288,6 +294,9 @@ func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttes
 	}
 	if back := dice(seed + 0xbac4); back.chance(40) {
 		cfg.Lingers = pick[policy.Share](&back, 1000, 6000)
+	}
+	if h := dice(seed + 0x4e3edd); h.chance(40) {
+		cfg.Damaged = pick[policy.Share](&h, 2000, 6000)
 	}
 	if h := dice(seed + 0xbef0e); h.chance(70) {
 		cfg.Pending = pick[policy.Share](&h, 1000, 6000)

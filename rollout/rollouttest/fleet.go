@@ -26,9 +26,10 @@ type FleetConfig struct {
 	Restart   policy.Share // of the installations: want a restart
 	Lingers   policy.Share // of the rollbacks: take effect by a restart only
 	Lost      policy.Share // of the tasks: are done, and nobody hears of it
+	Damaged   policy.Share // of the devices: installations fail there as corrupt, or for want of room, until that is remedied
 	Pending   policy.Share // of the devices: wait for a restart at the beginning; a quarter of them for ever
 
-	// Slow is the share of the installations, rollbacks and backups that take up to half a day more, and whose device goes on with them
+	// Slow is the share of the installations, rollbacks, backups and remedies that take up to half a day more, and whose device goes on with them
 	// whatever the host thinks of them meanwhile.
 	Slow policy.Share
 
@@ -57,6 +58,7 @@ type fleetDevice struct {
 	free    time.Time // until when it is at something
 	last    rollout.TaskID
 	rollout rollout.Key // of last
+	mended  bool        // what was damaged is no more
 	runs    int         // installations that changed something
 	leaves  []patch.ID  // that a restart takes away
 }
@@ -141,7 +143,7 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 && !looks { // which is quick
 		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
 	}
-	changes := t.Op == rollout.OpInstall || t.Op == rollout.OpRollback || t.Op == rollout.OpBackup
+	changes := t.Op == rollout.OpInstall || t.Op == rollout.OpRollback || t.Op == rollout.OpBackup || t.Op == rollout.OpRemedy
 	if changes && f.draw(f.cfg.Slow, t.ID, "slow") {
 		took += time.Duration(1+f.number(t.ID, "how slow")%12) * time.Hour
 	}
@@ -196,6 +198,8 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 			return failed(patch.NotApplicable)
 		case f.draw(f.cfg.Broken, t.Device, "broken"):
 			return failed(patch.Permanent)
+		case !dev.mended && f.draw(f.cfg.Damaged, t.Device, "damaged"):
+			return failed(f.damage(t.Device))
 		case !calm && f.draw(f.cfg.Busy, t.Device, t.Handle.Seq, "busy"):
 			return failed(patch.Busy)
 		case !calm && f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, "lie"):
@@ -237,6 +241,14 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 			return ok // and shows no backup
 		}
 		ok.Backup = rollout.Backup{ID: "backup of " + string(t.Device), At: t.Issued}
+	case rollout.OpRemedy:
+		switch {
+		case t.Remedy != f.damage(t.Device):
+			return failed(patch.Permanent)
+		case f.draw(f.cfg.Lie, t.Device, t.Handle.Seq, "lie"):
+			return ok // and has mended nothing
+		}
+		dev.mended = true
 	case rollout.OpReboot:
 		dev.boot++
 		for _, id := range dev.leaves {
@@ -251,6 +263,14 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 	}
 	ok.BootID = fmt.Sprintf("boot-%d", dev.boot)
 	return ok
+}
+
+// damage is what a device fails with that is damaged.
+func (f *Fleet) damage(d inventory.DeviceID) patch.Fault {
+	if f.draw(5000, d, "full") {
+		return patch.DiskFull
+	}
+	return patch.Corrupt
 }
 
 // Reimage makes a device anew: nothing is installed there, and what ran there has ended with what was.

@@ -52,6 +52,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     metric="boot up 30% least 5 samples 2 required": a number that devices report, and when it is worse
 		//     level="helpdesk 2 10% 4h": who is told after so many failed attempts, at such a share of a ring, or after so long; 0 for never
 		//     probe=till (a service of that name) probes-before=leave-out probes-failed=unwell probes-within=15m probes-every=1m
+		//     remedy="corrupt 2": how often a device that has failed so gets a remedy before the next try
 		//     reboot-before=if-pending: devices that wait for a restart are restarted before anything is installed
 		//     quiet="daily 22:00-06:00": when nobody is disturbed by a restart or its announcement
 		//     deferrals="2 notice 1h each 4h deadline 3d": how often people may put a restart off
@@ -138,6 +139,15 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Guests, value)
 	case "strata":
 		p.Strata = strings.Split(value, ",")
+	case "remedy": // "corrupt 2"
+		r := policy.Remedy{}
+		fault, most, _ := strings.Cut(value, " ")
+		err := text(&r.Fault, fault)
+		if most != "" {
+			err = errors.Join(err, number(&r.Max, most))
+		}
+		p.Retry.Remedies = append(p.Retry.Remedies, r)
+		return err
 	case "reboot-before":
 		return text(&p.Reboot.Before, value)
 	case "deferrals":

@@ -302,6 +302,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 	ahead.Rings[0].Download.Windows = []policy.Window{{Start: 60, End: 120, Zone: "UTC"}}
 	probed := all()
 	probed.Health.Probes.List = []policy.Probe{{Name: "till", Of: "tilld"}}
+	mended := all()
+	mended.Retry.Remedies = []policy.Remedy{{Fault: patch.Corrupt}}
 	kept, tried := all(), all()
 	kept.Backup.Need, tried.Backup.Need = policy.BackupRequired, policy.BackupBestEffort
 	for _, row := range []struct {
@@ -325,6 +327,8 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 		{"nobody backs up", f, verifies{f, f}, kept, "Snapshotter"},
 		{"nobody probes", f, verifies{f, f}, probed, "Prober"},
 		{"it probes", f, f, probed, ""},
+		{"nobody puts right", f, verifies{f, f}, mended, "Remedier"},
+		{"it puts right", f, f, mended, ""},
 		{"nobody backs up, and nobody must", f, verifies{f, f}, tried, ""},
 		{"it backs up", f, f, kept, ""},
 		{"there is none", noScans{f}, nil, all(), "Verifier"},

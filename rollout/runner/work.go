@@ -135,6 +135,11 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 			return a.Snapshot(ctx, t)
 		}
 		return lacks("cannot back it up")
+	case rollout.OpRemedy:
+		if a, ok := rollout.Ability[rollout.Remedier](r.cfg.Deployer, t); ok {
+			return a.Remedy(ctx, t)
+		}
+		return lacks("cannot put it right")
 	case rollout.OpPrecheck, rollout.OpProbe:
 		if a, ok := rollout.Ability[rollout.Prober](r.cfg.Deployer, t); ok {
 			return a.Probe(ctx, t)
@@ -243,6 +248,10 @@ func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Cont
 		if _, ok := rollout.Ability[rollout.Prober](r.cfg.Deployer, probe); !ok && len(p.Policy.Health.Probes.List) > 0 {
 			return lacks("Prober")
 		}
+	}
+	probe.Op = rollout.OpRemedy
+	if _, ok := rollout.Ability[rollout.Remedier](r.cfg.Deployer, probe); !ok && len(p.Policy.Retry.Remedies) > 0 {
+		return lacks("Remedier")
 	}
 	probe.Op = rollout.OpRollback
 	if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {

@@ -36,6 +36,12 @@ func (m *machine) Repair(ctx context.Context) error {
 	return err
 }
 
+// Clean implements [manager.Cleaner]: the archives that apt has fetched go.
+func (m *machine) Clean(ctx context.Context) error {
+	_, err := m.run(ctx, m.apt("clean", nil))
+	return err
+}
+
 // again unpacks packages again that dpkg was interrupted in unpacking, which apt does not, in the version that dpkg has written
 // down. It says whether there were any. Those whose file is nowhere stay as they are.
 func (m *machine) again(ctx context.Context, s *manager.Sight) bool {
