@@ -69,3 +69,17 @@ func Classify(r transport.Result) error {
 	}
 	return fmt.Errorf("%s: %s: %w", r, is.says, is.class)
 }
+
+// ClassifyNSIS does the same for a setup program of NSIS, and for an uninstaller. 1 is that a user has cancelled it, and 2 that its script has given
+// up (the manual of NSIS, "Error Levels"), which may pass: a program that is to be replaced runs. Other codes are those of a script, and many of them hand on those of Windows Installer.
+func ClassifyNSIS(r transport.Result) error {
+	if r.Ended && r.Signal == "" {
+		switch r.Code {
+		case 1:
+			return fmt.Errorf("%s: a user has cancelled it: %w", r, patch.ErrNeedsUser)
+		case 2:
+			return fmt.Errorf("%s: its script has given up", r)
+		}
+	}
+	return Classify(r)
+}

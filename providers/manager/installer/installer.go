@@ -1,4 +1,5 @@
-// Package installer patches Windows devices with packages of Windows Installer, files whose names end with .msi.
+// Package installer patches Windows devices with packages of Windows Installer, files whose names end with .msi, and with setup programs that NSIS
+// has made.
 //
 // What may be installed stands in a catalogue: products, and of each the versions that there are files of, with their SHA-256. A patch
 // names a product by Product.Name and a version as patch.Package of the ecosystem [Manager]. What is installed is what the uninstall keys
@@ -10,7 +11,7 @@
 // be told, is not run. What is installed with it is Windows Installer's affair: there is no dry run.
 //
 // Rollback removes what is there and installs the version before, which the catalogue must have: Windows Installer does not go
-// back otherwise. If that fails the product is gone, and the task says so. Between the two the settings that an uninstallation takes away are lost.
+// back otherwise. Of a setup program it does so where the catalogue says how, and else runs the older one over what is there. If that fails the product is gone, and the task says so. Between the two the settings that an uninstallation takes away are lost.
 //
 // Devices are reached by a transport that runs msiexec.exe, reg.exe and certutil.exe with the rights of an administrator, waits for the end of programs
 // with windows too, and hands on exit codes of 32 bits. They have no sh: their Device.Ledger is to be set, and User.
@@ -53,11 +54,25 @@ type Product struct {
 	Arch string
 
 	// Title is what Windows lists it as: the value DisplayName of its uninstall key, in ASCII, whatever the case. "{version}" in it stands
-	// for the value DisplayVersion.
+	// for the value DisplayVersion. It is "" with NSIS.
 	Title string
+
+	// NSIS is set for products that come as setup programs of the Nullsoft Scriptable Install System, and nil for those of Windows Installer.
+	NSIS *NSIS
 
 	// Packages are its versions, in any order; there is one at least.
 	Packages []Package
+}
+
+// NSIS says how a product is known and removed whose setup programs were made by the Nullsoft Scriptable Install System.
+type NSIS struct {
+	// Key is the name of its uninstall key, whatever the case: "AcmeTorch".
+	Key string
+
+	// Remove is its uninstaller, an absolute path of the device, and the arguments with which that asks nothing: "/S". It is not hashed: it is what a
+	// setup program has written. One that goes on after its end, as they do without "_?=FOLDER", is waited for as long as Config.Lock says.
+	// nil removes nothing: an older version is installed over a newer one.
+	Remove []string
 }
 
 // A Package is one version of a product.
@@ -72,7 +87,8 @@ type Package struct {
 	SHA256 string
 
 	// Args are public properties for msiexec, as "ADDDESKTOPICON=0", without blanks and quotes. Those that bring in other files, that
-	// remove something, or that restart the device are refused.
+	// remove something, or that restart the device are refused. With NSIS they are the arguments with which the setup asks nothing, "/S" first, word by word;
+	// there is one at least, and none has quotes.
 	Args []string
 }
 
@@ -130,7 +146,9 @@ func (c *Config) check() error {
 			switch {
 			case p.Name == q.Name && p.Arch == q.Arch:
 				return fmt.Errorf("Products[%d].Name: %s for %s is there twice", i, p.Name, p.Arch)
-			case p.is32() == q.is32() && strings.EqualFold(p.Title, q.Title):
+			case p.is32() == q.is32() && p.NSIS != nil && q.NSIS != nil && strings.EqualFold(p.NSIS.Key, q.NSIS.Key):
+				return fmt.Errorf("Products[%d].NSIS.Key: %q is that of Products[%d] too", i, p.NSIS.Key, j)
+			case p.is32() == q.is32() && p.NSIS == nil && q.NSIS == nil && strings.EqualFold(p.Title, q.Title):
 				return fmt.Errorf("Products[%d].Title: %q is that of Products[%d] too", i, p.Title, j)
 			}
 		}
@@ -145,7 +163,14 @@ func (p *Product) check() error {
 	if !slices.Contains([]string{"x86", "x64", "arm64"}, p.Arch) {
 		return wrong("Arch", "%.100q is none of x86, x64, arm64", p.Arch)
 	}
-	if strings.TrimSpace(p.Title) != p.Title || strings.ReplaceAll(p.Title, "{version}", "") == "" || !isPlain(p.Title) {
+	if p.NSIS != nil {
+		if p.Title != "" {
+			return wrong("Title", "%.200q is set, and NSIS is known by its key", p.Title)
+		}
+		if err := p.NSIS.check(); err != nil {
+			return fmt.Errorf("NSIS.%w", err)
+		}
+	} else if strings.TrimSpace(p.Title) != p.Title || strings.ReplaceAll(p.Title, "{version}", "") == "" || !isPlain(p.Title) {
 		return wrong("Title", "%.200q is no title of ASCII", p.Title)
 	}
 	if len(p.Packages) == 0 {
@@ -153,7 +178,7 @@ func (p *Product) check() error {
 	}
 	for i := range p.Packages {
 		k := &p.Packages[i]
-		if err := k.check(); err != nil {
+		if err := k.check(p.NSIS != nil); err != nil {
 			return fmt.Errorf("Packages[%d].%w", i, err)
 		}
 		if slices.ContainsFunc(p.Packages[:i], func(o Package) bool { return o.Version == k.Version }) {
@@ -163,18 +188,51 @@ func (p *Product) check() error {
 	return nil
 }
 
-func (k *Package) check() error {
+func (n *NSIS) check() error {
+	if n.Key == "" || !isPlain(n.Key) || strings.Contains(n.Key, `\`) {
+		return wrong("Key", "%.200q is no name of a key", n.Key)
+	}
+	if n.Remove == nil {
+		return nil
+	}
+	if len(n.Remove) < 2 || !isFile(n.Remove[0], ".exe") {
+		return wrong("Remove", "%.200q is no absolute path of a program with arguments", n.Remove)
+	}
+	return checkWords("Remove", n.Remove[1:])
+}
+
+// checkWords passes arguments that mean the same with and without quotes around them.
+func checkWords(field string, args []string) error {
+	for _, arg := range args {
+		if arg == "" || !isPlain(arg) || strings.ContainsAny(arg, ` "%^&|<>`) {
+			return wrong(field, "%.200q is no argument that may be given", arg)
+		}
+	}
+	return nil
+}
+
+func (k *Package) check(isNSIS bool) error {
 	if err := words().CheckVersion(k.Version); err != nil {
 		return wrong("Version", "%w", err)
 	}
 	if _, err := version.Parse(version.WinGet, k.Version); err != nil {
 		return wrong("Version", "%w", err)
 	}
-	if !isPath(k.File) || !strings.EqualFold(k.File[max(0, len(k.File)-4):], ".msi") {
-		return wrong("File", "%.200q is no absolute path of a file that ends with .msi", k.File)
+	ext := ".msi"
+	if isNSIS {
+		ext = ".exe"
+	}
+	if !isFile(k.File, ext) {
+		return wrong("File", "%.200q is no absolute path of a file that ends with %s", k.File, ext)
 	}
 	if sum, err := hex.DecodeString(k.SHA256); err != nil || len(sum) != 32 {
 		return wrong("SHA256", "%.100q are not 64 hexadecimal digits", k.SHA256)
+	}
+	if isNSIS && len(k.Args) == 0 {
+		return wrong("Args", "there is none, and a setup that asks waits for ever")
+	}
+	if isNSIS {
+		return checkWords("Args", k.Args)
 	}
 	for i, arg := range k.Args {
 		if !isProperty(arg) {
@@ -209,6 +267,11 @@ func isPath(p string) bool {
 	rest := p[2:]
 	return !strings.ContainsAny(rest, `"*?<>|:/%^&`) && !strings.Contains(rest, `\\`) && !slices.Contains(strings.Split(rest, `\`), "..") &&
 		strings.TrimRight(p, ` .\`) == p
+}
+
+// isFile does the same for those that end with ext.
+func isFile(p, ext string) bool {
+	return isPath(p) && strings.EqualFold(p[len(p)-4:], ext)
 }
 
 // isProperty passes "NAME=value" of public properties.

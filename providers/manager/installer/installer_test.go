@@ -31,6 +31,21 @@ func catalogue() installer.Config {
 	}}
 }
 
+// torches are a product of NSIS.
+func torches() installer.Config {
+	one := func(v, sum string) installer.Package {
+		return installer.Package{Version: v, File: `C:\stage\torch-` + v + `.exe`, SHA256: strings.Repeat(sum, 32), Args: []string{"/S"}}
+	}
+	return installer.Config{Products: []installer.Product{{Name: "Acme.Torch", Arch: "x64", NSIS: &installer.NSIS{Key: "AcmeTorch", Remove: []string{`C:\Torch\uninstall.exe`, "/S"}},
+		Packages: []installer.Package{one("1.6.0", "16"), one("1.7.1", "17")}}}}
+}
+
+func torch(v string) patch.Package {
+	k := lamp(v)
+	k.Name = "Acme.Torch"
+	return k
+}
+
 func kit() replay.Kit[*manager.Fleet] {
 	return replay.Kit[*manager.Fleet]{
 		File: "testdata/device.txt", Package: lamp("1.7.1"), From: "1.6.0", There: []string{"new"},
@@ -120,6 +135,57 @@ func TestRollbackThatFails(t *testing.T) {
 	require.Equal(t, "lost", p.State())
 }
 
+// A setup of NSIS is played; what is left of one version is removed before an older one is installed, where the catalogue says how.
+func TestNSIS(t *testing.T) {
+	for _, removes := range []bool{true, false} {
+		p := replay.Open(t, "testdata/nsis.txt")
+		k := kit()
+		k.New = func(c manager.Config) (*manager.Fleet, error) {
+			all := torches()
+			all.Config = c
+			if !removes {
+				all.Products[0].NSIS.Remove = nil
+			}
+			return installer.New(all)
+		}
+		f := k.Open(t, p)
+		for n, row := range []struct {
+			state string
+			want  patch.Fault
+			says  string
+		}{
+			{"cancelled", patch.NeedsUser, "a user has cancelled it"},
+			{"gives up", patch.Transient, "its script has given up"},
+			{"msi", patch.NotApplicable, ""},
+			{"full", patch.DiskFull, "the disk is full"},
+		} {
+			p.Become(row.state)
+			r, err := f.Deploy(t.Context(), replay.Task(10+n, rollout.OpInstall, torch("1.7.1")))
+			require.NoError(t, err)
+			require.Equal(t, row.want, r.Fault, r.Message)
+			require.Contains(t, r.Message, row.says)
+		}
+		p.Become("old")
+		r, err := f.Deploy(t.Context(), replay.Task(1, rollout.OpInstall, torch("1.7.1")))
+		require.NoError(t, err)
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
+		require.Equal(t, patch.Yes, r.Reboot)
+		if removes {
+			p.Become("stays") // the uninstaller has ended well
+			r, err = f.Rollback(t.Context(), replay.Task(2, rollout.OpRollback, torch("1.7.1")))
+			require.NoError(t, err)
+			require.Equal(t, patch.Busy, r.Fault, r.Message)
+			require.Contains(t, r.Message, "is still registered")
+			p.Become("new")
+		}
+		r, err = f.Rollback(t.Context(), replay.Task(3, rollout.OpRollback, torch("1.7.1")))
+		require.NoError(t, err)
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
+		require.Equal(t, "old", p.State())
+		require.Equal(t, removes, p.Count(`C:\Torch\uninstall.exe`) > 0)
+	}
+}
+
 func TestScan(t *testing.T) {
 	p := replay.Open(t, "testdata/other.txt")
 	f := kit().Open(t, p)
@@ -178,8 +244,28 @@ func TestCatalogue(t *testing.T) {
 		_, err := installer.New(c)
 		require.ErrorContains(t, err, "Args[0]", arg)
 	}
-	c := catalogue()
+	for want, change := range map[string]func(p *installer.Product){
+		"Title: ":              func(p *installer.Product) { p.Title = "Acme Torch" },
+		"NSIS.Key: ":           func(p *installer.Product) { p.NSIS.Key = `a\b` },
+		"NSIS.Remove: ":        func(p *installer.Product) { p.NSIS.Remove = []string{`C:\Torch\uninstall.exe`} },
+		"NSIS.Remove: [\"un":   func(p *installer.Product) { p.NSIS.Remove = []string{"uninstall.exe", "/S"} },
+		"NSIS.Remove: \"a b":   func(p *installer.Product) { p.NSIS.Remove = append(p.NSIS.Remove, "a b") },
+		"Packages[0].File: ":   func(p *installer.Product) { p.Packages[0].File = `C:\torch.msi` },
+		"Packages[0].Args: ":   func(p *installer.Product) { p.Packages[0].Args = nil },
+		"Packages[0].Args: \"": func(p *installer.Product) { p.Packages[0].Args = []string{"/S", `/D="C:\x"`} },
+	} {
+		c := torches()
+		change(&c.Products[0])
+		_, err := installer.New(c)
+		require.ErrorIs(t, err, patch.ErrPermanent, want)
+		require.ErrorContains(t, err, "installer: config: Products[0]."+want)
+	}
+	c := torches()
+	c.Products = append(c.Products, torches().Products...)
+	c.Products[1].Name, c.Products[1].NSIS.Key = "Acme.Other", "acmetorch"
 	_, err := installer.New(c)
+	require.ErrorContains(t, err, "Products[1].NSIS.Key: ")
+	_, err = installer.New(torches())
 	require.ErrorContains(t, err, "Reach is nil")
 }
 

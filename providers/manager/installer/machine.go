@@ -22,6 +22,8 @@ import (
 // uninstall is the key below which programs that can be removed are registered (Microsoft's "Uninstall Registry Key").
 const uninstall = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`
 
+const msiexec = "msiexec.exe"
+
 // A machine is a device and how to work on it.
 type machine struct {
 	*manager.Access
@@ -73,6 +75,9 @@ func (m *machine) entries(ctx context.Context) ([]entry, error) {
 
 // is says whether a key is that of a product. Windows Installer marks those that are its own.
 func (p *Product) is(key string, values map[string]string) bool {
+	if p.NSIS != nil {
+		return values["windowsinstaller"] != "0x1" && strings.EqualFold(key, p.NSIS.Key)
+	}
 	title := strings.ReplaceAll(p.Title, "{version}", values["displayversion"])
 	return values["windowsinstaller"] == "0x1" && isCode(key) && strings.EqualFold(values["displayname"], title)
 }
@@ -226,7 +231,11 @@ func (m *machine) Carry(ctx context.Context, j manager.Job) error {
 			}
 		}
 		if !there {
-			if err := m.run(ctx, m.argv("/i", k.File, c.Name+"-"+c.To+"-install", k.Args...), false); err != nil {
+			argv := m.argv("/i", k.File, c.Name+"-"+c.To+"-install", k.Args...)
+			if m.catalogue.product(c.Name, c.Arch).NSIS != nil {
+				argv = append([]string{k.File}, k.Args...)
+			}
+			if err := m.run(ctx, argv, false); err != nil {
 				return err
 			}
 		}
@@ -246,6 +255,11 @@ func (m *machine) clear(ctx context.Context, c manager.Change) (bool, error) {
 		case e.product.Name != c.Name || e.product.Arch != c.Arch:
 		case e.version == c.To:
 			there = true
+		case e.product.NSIS != nil && e.product.NSIS.Remove == nil:
+		case e.product.NSIS != nil:
+			if err := m.remove(ctx, e.product); err != nil {
+				return false, err
+			}
 		default:
 			if err := m.run(ctx, m.argv("/x", e.key, c.Name+"-remove"), true); err != nil {
 				return false, err
@@ -255,16 +269,30 @@ func (m *machine) clear(ctx context.Context, c manager.Change) (bool, error) {
 	return there, nil
 }
 
+// remove removes a product of NSIS and waits until its key is gone: its uninstaller goes on as a copy of itself.
+func (m *machine) remove(ctx context.Context, p *Product) error {
+	if err := m.run(ctx, p.NSIS.Remove, true); err != nil {
+		return err
+	}
+	return m.Wait(ctx, func() error {
+		entries, err := m.entries(ctx)
+		if err == nil && slices.ContainsFunc(entries, func(e entry) bool { return e.product == p }) {
+			err = fmt.Errorf("%s is still registered after %s: %w", p.Name, p.NSIS.Remove[0], patch.ErrBusy)
+		}
+		return err
+	})
+}
+
 // argv returns a command that asks nothing and does not restart the device (Microsoft's "Msiexec").
 func (m *machine) argv(verb, what, log string, args ...string) []string {
-	argv := []string{"msiexec.exe", verb, what, "/qn", "/norestart"}
+	argv := []string{msiexec, verb, what, "/qn", "/norestart"}
 	if m.catalogue.Logs != "" {
 		argv = append(argv, "/l*v", m.catalogue.Logs+`\`+log+".log")
 	}
 	return append(argv, args...)
 }
 
-// run runs msiexec and classifies how it has ended.
+// run runs msiexec or another program and classifies how it has ended.
 func (m *machine) run(ctx context.Context, argv []string, removes bool) error {
 	res, err := m.Run(ctx, transport.Command{Argv: argv})
 	if err != nil {
@@ -272,6 +300,12 @@ func (m *machine) run(ctx context.Context, argv []string, removes bool) error {
 	}
 	if res.Ended && (res.Code == successRebootRequired || res.Code == successRebootInitiated) {
 		m.restart = true
+	}
+	if argv[0] != msiexec {
+		if err := ClassifyNSIS(res); err != nil {
+			return fmt.Errorf("%s: %w", argv[0], err)
+		}
+		return nil
 	}
 	if removes && res.Ended && (res.Code == unknownProduct || res.Code == productUninstalled) {
 		return nil

@@ -40,6 +40,31 @@ const wxs = `<?xml version="1.0" encoding="utf-8"?>
 </Wix>
 `
 
+// The script of a setup program, which installs over what is there.
+const nsi = `Target amd64-unicode
+Name "Acme Torch"
+OutFile "%[2]s"
+InstallDir "C:\Torch"
+RequestExecutionLevel admin
+!define KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\AcmeTorch"
+Section
+  SetRegView 64
+  SetOutPath "$INSTDIR"
+  FileOpen $0 "$INSTDIR\about.txt" w
+  FileWrite $0 "Torch %[1]s"
+  FileClose $0
+  WriteUninstaller "$INSTDIR\uninstall.exe"
+  WriteRegStr HKLM "${KEY}" "DisplayName" "Acme Torch %[1]s"
+  WriteRegStr HKLM "${KEY}" "DisplayVersion" "%[1]s"
+  %[3]s
+SectionEnd
+Section Uninstall
+  SetRegView 64
+  Delete "$INSTDIR\about.txt"
+  DeleteRegKey HKLM "${KEY}"
+SectionEnd
+`
+
 const upgrade = `<MajorUpgrade DowngradeErrorMessage="a newer one is installed"/>`
 
 // A bed is a Windows of wine, and packages on it.
@@ -68,6 +93,19 @@ func (b *bed) pack(t *testing.T, name, arch, v, extra string) installer.Package 
 	return installer.Package{Version: v, File: `C:\stage here\` + file, SHA256: fmt.Sprintf("%x", sha256.Sum256(text))}
 }
 
+func (b *bed) setup(t *testing.T, v, extra string) installer.Package {
+	t.Helper()
+	name := "torch-" + v + ".exe"
+	at := filepath.Join(b.stage, name)
+	source := filepath.Join(t.TempDir(), "torch.nsi")
+	require.NoError(t, os.WriteFile(source, fmt.Appendf(nil, nsi, v, at, extra), 0o600))
+	out, err := exec.CommandContext(t.Context(), need.Tool(t, "makensis"), "-V2", source).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text, err := os.ReadFile(at)
+	require.NoError(t, err)
+	return installer.Package{Version: v, File: `C:\stage here\` + name, SHA256: fmt.Sprintf("%x", sha256.Sum256(text)), Args: []string{"/S"}}
+}
+
 func (b *bed) installed(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.Drive, path))
@@ -86,6 +124,7 @@ func (b *bed) run(t *testing.T, argv ...string) int {
 
 func TestUnderWine(t *testing.T) {
 	need.Tool(t, "wixl")
+	need.Tool(t, "makensis")
 	b := &bed{Windows: winetest.Open(t)}
 	b.stage, b.to = filepath.Join(b.Drive, "stage here"), b.Transport()
 	require.NoError(t, os.Mkdir(b.stage, 0o700))
@@ -96,6 +135,9 @@ func TestUnderWine(t *testing.T) {
 			b.pack(t, "Lamp", "x64", "1.0.0", upgrade), b.pack(t, "Lamp", "x64", "1.1.0", upgrade), blocked, beside,
 		}},
 		{Name: "Acme.Oil", Arch: "x86", Title: "Acme Oil", Packages: []installer.Package{b.pack(t, "Oil", "x86", "2.0.0", upgrade), b.pack(t, "Oil", "x86", "2.1.0", upgrade)}},
+		{Name: "Acme.Torch", Arch: "x64", NSIS: &installer.NSIS{Key: "acmetorch", Remove: []string{`C:\Torch\uninstall.exe`, "/S"}},
+			Packages: []installer.Package{b.setup(t, "1.0", ""), b.setup(t, "1.1", "SetErrorLevel 3010"), b.setup(t, "1.2", `WriteRegStr HKLM "${KEY}" "DisplayVersion" "1.1"
+  SetErrorLevel 2`)}},
 	}}
 	ledger := t.TempDir()
 	c.Lock, c.Poll = time.Minute, 100*time.Millisecond
@@ -182,6 +224,20 @@ func TestUnderWine(t *testing.T) {
 		r = do(f.Deploy, rollout.OpInstall, lamp("1.1.0"))
 		require.Equal(t, patch.Permanent, r.Fault, r.Message)
 		require.Equal(t, []string{"Acme.Lamp x64 1.0.0", "Acme.Oil x86 2.1.0"}, versions())
+	})
+	t.Run("a setup of NSIS", func(t *testing.T) {
+		require.Zero(t, b.run(t, `C:\stage here\torch-1.0.exe`, "/S"))
+		r := do(f.Deploy, rollout.OpInstall, torch("1.1"))
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
+		require.Equal(t, patch.Yes, r.Reboot, "it has said so")
+		require.Equal(t, "Torch 1.1", b.installed(t, "Torch/about.txt"))
+		r = do(f.Deploy, rollout.OpInstall, torch("1.2"))
+		require.Equal(t, rollout.PhaseFailed, r.Phase)
+		require.Contains(t, r.Message, "exit code 2: its script has given up")
+		r = do(f.Rollback, rollout.OpRollback, torch("1.1"))
+		require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
+		require.Equal(t, "Torch 1.0", b.installed(t, "Torch/about.txt"))
+		require.Contains(t, versions(), "Acme.Torch x64 1.0")
 	})
 	t.Run("codes", func(t *testing.T) {
 		require.Equal(t, 1605, b.run(t, "msiexec.exe", "/x", "{00000000-0000-0000-0000-000000000001}", "/qn"))
