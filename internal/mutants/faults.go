@@ -262,7 +262,7 @@ func faults() []fault {
 		{"the next try is begun while a remedy may be running", "rollout/remedy.go",
 			"m.next(d, OpVerify) // the next try", "m.prepare(d) // the next try", engine()},
 		{"a remedy is given again and again", "rollout/remedy.go",
-			"ok && int(k.used[i]) < m.retry.Remedies[i].Max {", "ok {", engine()},
+			"ok && int(k.used[i]) < m.retry.Remedies[i].Max {", "ok && k.used[i] < 255 {", engine()},
 		{"a remedy that was not begun counts", "rollout/remedy.go",
 			"ok && !spent && k.used[i] > 0 {", "ok && false {", engine()},
 		{"what is installed without a backup does not wait for the end of one", "rollout/backup.go",
