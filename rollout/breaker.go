@@ -255,6 +255,8 @@ func (m *Machine) trip() {
 	}
 	undecided := m.circuits.undecided
 	m.circuits.undecided = nil
+	slices.Sort(undecided) // a machine that was replayed has those that were decided upon before, too
+	undecided = slices.Compact(undecided)
 	for _, at := range undecided {
 		x := &m.circuits.all[at]
 		switch r := x.result; {
