@@ -35,7 +35,7 @@ func (m *Machine) commanded(c Command) error {
 		}
 		for r := range m.rings {
 			if m.rings[r].state == ringFailed {
-				return no("ring %s has failed: promote it, roll back, or cancel", m.plan.Rings[r].Name)
+				return no("ring %s has failed: have what failed tried again, promote it, roll back, or cancel", m.plan.Rings[r].Name)
 			}
 		}
 		m.emit(Staged{Stage: StageActive, Code: "command", By: c.By, Reason: c.Reason})

@@ -32,7 +32,7 @@ show
         cyd failed
         dan failed, 2 attempts
 resume by=hans
-    refused: resume: command refused: ring all has failed: promote it, roll back, or cancel
+    refused: resume: command refused: ring all has failed: have what failed tried again, promote it, roll back, or cancel
 until day 1 13:00
 retry cyd,dan by=hans reason="mirror is up, kernel removed"
     day 1, 13:00

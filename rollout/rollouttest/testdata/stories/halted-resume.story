@@ -15,7 +15,7 @@ fail bob permanent
     gate of ring canary: fail, 1 of 2 failed
     rollout is halted
 resume
-    refused: resume: command refused: ring canary has failed: promote it, roll back, or cancel
+    refused: resume: command refused: ring canary has failed: have what failed tried again, promote it, roll back, or cancel
 promote broad
     refused: promote: command refused: ring broad is waiting
 promote nowhere

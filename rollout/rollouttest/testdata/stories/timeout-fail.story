@@ -17,7 +17,7 @@ show
       canary: failed
         ada unsettled, install is running
 resume
-    refused: resume: command refused: ring canary has failed: promote it, roll back, or cancel
+    refused: resume: command refused: ring canary has failed: have what failed tried again, promote it, roll back, or cancel
 promote canary
     gate of ring canary: promoted by hans, 0 of 1 succeeded, 0 failed
 resume

@@ -35,7 +35,7 @@ show
         cyd unsettled
         dee rolled-back
 resume
-    refused: resume: command refused: ring broad has failed: promote it, roll back, or cancel
+    refused: resume: command refused: ring broad has failed: have what failed tried again, promote it, roll back, or cancel
 cancel
     rollout is ending, by hans
     cyd: cancelled
