@@ -151,6 +151,7 @@ func TestAnEmergencyFindsWhatBeginsMeanwhile(t *testing.T) {
 		begin(t, r, key("q1"), only("openssl", all()))
 		late := planned(t, r, key("q2"), only("curl", all()))
 		pass(time.Minute)
+		synctest.Wait() // nobody appends now
 		j.n = j.appends.Load() + 1
 		j.instead = func(now func() error) error {
 			require.NoError(t, newRunner(t, config(f, j.Journal)).Start(t.Context(), late))
