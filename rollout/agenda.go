@@ -39,7 +39,9 @@ type Agenda struct {
 // is free if this one does not hold it, and what others have overtaken stays so.
 func (a *Agenda) Add(m *Machine) {
 	lost := a.races.lostBefore(m.plan.Key)
-	a.Remove(m.plan.Key)
+	if a.races.find(m.plan.Key) != nil {
+		a.Remove(m.plan.Key)
+	}
 	if a.holder == nil {
 		a.holder = make(map[inventory.Ref]Key)
 	}

@@ -84,7 +84,7 @@ type circuits struct {
 	patches   map[patch.ID]int32 // the same by patch
 	contents  [][]int32          // by content of the plan: the circuits of its patches
 	tripped   int                // circuits that have
-	undecided []int32            // circuits of which something is known that may have to be decided upon; empty between steps
+	undecided []int32            // circuits of which something has become known since the last decision, each once
 }
 
 // A circuit is one breaker.
@@ -96,6 +96,7 @@ type circuit struct {
 	probe   int32     // the device of that try plus one; 0 if none is under way
 	result  verdict   // of that try
 	known   bool      // it is, and nothing was decided upon it yet
+	open    bool      // it is in undecided
 	by      BreakerTripped
 }
 
@@ -196,7 +197,7 @@ func (c *circuits) ended(p *Plan, d int32, now int64, failed bool, fault patch.F
 		if x.until != 0 {
 			if x.probe == d+1 && !x.known {
 				x.result, x.known = v, true
-				c.undecided = append(c.undecided, at)
+				c.undecide(at)
 			}
 			return true
 		}
@@ -209,10 +210,18 @@ func (c *circuits) ended(p *Plan, d int32, now int64, failed bool, fault patch.F
 			x.tries = append(x.tries[max(len(x.tries)+1-x.breaker.Of, 0):], v)
 		}
 		if failed {
-			c.undecided = append(c.undecided, at)
+			c.undecide(at)
 		}
 		return true
 	})
+}
+
+// undecide notes that something has become known of a circuit.
+func (c *circuits) undecide(at int32) {
+	if x := &c.all[at]; !x.open {
+		x.open = true
+		c.undecided = append(c.undecided, at)
+	}
 }
 
 // settled says that what is known of the tries on d stands.
@@ -256,9 +265,9 @@ func (m *Machine) trip() {
 	undecided := m.circuits.undecided
 	m.circuits.undecided = nil
 	slices.Sort(undecided) // a machine that was replayed has those that were decided upon before, too
-	undecided = slices.Compact(undecided)
 	for _, at := range undecided {
 		x := &m.circuits.all[at]
+		x.open = false
 		switch r := x.result; {
 		case x.known && !r.failed:
 			m.emit(BreakerClosed{Circuit: x.is, Device: r.device})

@@ -34,6 +34,18 @@ func Content(k patch.Package) rollout.Content {
 	return rollout.Content{Patches: []rollout.Pinned{{ID: patch.ID(k.Ecosystem + ":" + k.Name + "=" + k.Fixed.Text), Packages: []patch.Package{k}}}}
 }
 
+// Refused installs k on p's device, of which f is the fleet, in the given state: that fails so and says that. It is the nth task.
+func Refused(t *testing.T, p *Player, f rollout.Deployer, n int, state string, k patch.Package, want patch.Fault, says string) {
+	t.Helper()
+	t.Run(fmt.Sprint(state, n), func(t *testing.T) {
+		p.Become(state)
+		r, err := f.Deploy(t.Context(), Task(n, rollout.OpInstall, k))
+		require.NoError(t, err)
+		require.Equal(t, want, r.Fault, r.Message)
+		require.Contains(t, r.Message, says)
+	})
+}
+
 // Classes checks that the results of a file have the classes that it says, and that there are at least as many of them as there are.
 func Classes(t *testing.T, file string, least int, classify func(transport.Result) error) {
 	t.Helper()

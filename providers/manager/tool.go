@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
@@ -130,6 +132,17 @@ type Sight struct {
 	Native string // the architecture of the device, "" if it is not known
 	Wrong  error  // why the scan is not complete; wraps [patch.ErrCorrupt] if a repair may help
 	Unsure error  // why there may be packages that Packages does not have
+}
+
+// Cover says how far a list of packages can be believed: whole if nothing of it was refused, which may be nil, and else partial, for the first
+// reason. It sets Scan.Coverage, at the time of the scan, Wrong and Unsure; a second call replaces what the first one said.
+func (s *Sight) Cover(manager string, refused *multierror.Error) {
+	cover := inventory.Coverage{Manager: manager, Status: inventory.Complete, At: s.Scan.At}
+	if s.Wrong, s.Unsure = refused.ErrorOrNil(), nil; s.Wrong != nil {
+		s.Unsure = refused.Errors[0]
+		cover.Status, cover.Detail = inventory.Partial, refused.Errors[0].Error()
+	}
+	s.Scan.Coverage = []inventory.Coverage{cover}
 }
 
 // A State is one package on a device.

@@ -139,12 +139,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 	for _, c := range i.Casks {
 		add(homebrew.Casks, cask, c.Name, c.Installed, c.Pinned)
 	}
-	cover := inventory.Coverage{Manager: homebrew.Manager, Status: inventory.Complete, At: at}
-	if s.Wrong = wrong.ErrorOrNil(); s.Wrong != nil {
-		s.Unsure = wrong.Errors[0]
-		cover.Status, cover.Detail = inventory.Partial, wrong.Errors[0].Error()
-	}
-	s.Scan.Coverage = []inventory.Coverage{cover}
+	s.Cover(homebrew.Manager, wrong)
 	return s, nil
 }
 

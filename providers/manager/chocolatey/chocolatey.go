@@ -116,12 +116,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 		s.Scan.Software = append(s.Scan.Software, inventory.Software{Manager: chocolatey.Manager, Ecosystem: chocolatey.Ecosystem, Name: name, Version: v, Held: held})
 		s.Packages = append(s.Packages, manager.State{Name: name, Ecosystem: chocolatey.Ecosystem, Version: v, Held: held})
 	}
-	cover := inventory.Coverage{Manager: chocolatey.Manager, Status: inventory.Complete, At: s.Scan.At}
-	if s.Wrong = wrong.ErrorOrNil(); s.Wrong != nil {
-		s.Unsure = wrong.Errors[0]
-		cover.Status, cover.Detail = inventory.Partial, wrong.Errors[0].Error()
-	}
-	s.Scan.Coverage = []inventory.Coverage{cover}
+	s.Cover(chocolatey.Manager, wrong)
 	return s, nil
 }
 

@@ -53,15 +53,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"free", choco("--force", "1.0"), patch.Permanent, "no name"},
 		{"free", choco("packages.config/", "1.0"), patch.Permanent, "no name"},
 	} {
-		t.Run(fmt.Sprint(row.state, n), func(t *testing.T) {
-			p.Become(row.state)
-			r, err := f.Deploy(t.Context(), replay.Task(n, rollout.OpInstall, row.k))
-			if err != nil {
-				r = rollout.Failure(err)
-			}
-			require.Equal(t, row.want, r.Fault, r.Message)
-			require.Contains(t, r.Message, row.says)
-		})
+		replay.Refused(t, p, f, n, row.state, row.k, row.want, row.says)
 	}
 }
 

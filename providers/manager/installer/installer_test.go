@@ -89,13 +89,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"back", lamp("1;7"), patch.Permanent, "no version"},
 		{"leaves", lamp("1.7.1"), patch.Transient, "what was there before was put back"},
 	} {
-		t.Run(fmt.Sprint(row.state, n), func(t *testing.T) {
-			p.Become(row.state)
-			r, err := f.Deploy(t.Context(), replay.Task(n, rollout.OpInstall, row.k))
-			require.NoError(t, err)
-			require.Equal(t, row.want, r.Fault, r.Message)
-			require.Contains(t, r.Message, row.says)
-		})
+		replay.Refused(t, p, f, n, row.state, row.k, row.want, row.says)
 	}
 	require.Equal(t, "back", p.State())
 }

@@ -136,12 +136,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 		s.Scan.Software = append(s.Scan.Software, inventory.Software{Manager: Manager, Ecosystem: Ecosystem, Name: r.name, Version: v, Held: r.has("held")})
 		s.Packages = append(s.Packages, manager.State{Name: r.name, Ecosystem: Ecosystem, Version: v, Held: r.has("held")})
 	}
-	cover := inventory.Coverage{Manager: Manager, Status: inventory.Complete, At: at}
-	if s.Wrong = wrong.ErrorOrNil(); s.Wrong != nil {
-		s.Unsure = wrong.Errors[0]
-		cover.Status, cover.Detail = inventory.Partial, wrong.Errors[0].Error()
-	}
-	s.Scan.Coverage = []inventory.Coverage{cover}
+	s.Cover(Manager, wrong)
 	states, err := m.changes(ctx)
 	if err != nil {
 		return nil, err

@@ -116,12 +116,7 @@ func (m *machine) Look(ctx context.Context) (*manager.Sight, error) {
 			s.Packages[at].Version = v
 		}
 	}
-	cover := inventory.Coverage{Manager: Manager, Status: inventory.Complete, At: s.Scan.At}
-	if s.Wrong = wrong.ErrorOrNil(); s.Wrong != nil {
-		s.Unsure = wrong.Errors[0]
-		cover.Status, cover.Detail = inventory.Partial, wrong.Errors[0].Error()
-	}
-	s.Scan.Coverage = []inventory.Coverage{cover}
+	s.Cover(Manager, wrong)
 	return s, nil
 }
 

@@ -75,13 +75,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"gone", patch.Package{Ecosystem: "winget", Name: "--all", Fixed: lamp("1").Fixed}, patch.Permanent, "no name"},
 		{"gone", patch.Package{Ecosystem: "winget", Name: "Acme.Lamp\" --force", Fixed: lamp("1").Fixed}, patch.Permanent, "no name"},
 	} {
-		t.Run(fmt.Sprint(row.state, n), func(t *testing.T) {
-			p.Become(row.state)
-			r, err := f.Deploy(t.Context(), replay.Task(n, rollout.OpInstall, row.k))
-			require.NoError(t, err)
-			require.Equal(t, row.want, r.Fault, r.Message)
-			require.Contains(t, r.Message, row.says)
-		})
+		replay.Refused(t, p, f, n, row.state, row.k, row.want, row.says)
 	}
 }
 
