@@ -61,7 +61,8 @@ func (a *Agenda) Add(m *Machine) {
 }
 
 // Remove forgets a rollout that is over, and frees what it holds. Devices that it has left disrupted stay in the books: [Agenda.Note] takes
-// them out when they are acknowledged.
+// them out when they are acknowledged. Those on which a task of it may still be running are kept from others until its policy waits no
+// longer ([Agenda.ExplainLinger]). A second call changes nothing.
 func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	a.ledger.remove(k)

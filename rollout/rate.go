@@ -339,8 +339,9 @@ func givesBack(e *Postponed) bool {
 	return (e.Op == OpInstall || e.Op.prepares()) && e.Fault == patch.Unreachable
 }
 
-// Next returns when something may begin that the last Grant for a rollout left out because of a rate of a budget, if it left any
-// out. The host asks for another Grant then.
+// Next returns when something may begin that the last Grant for a rollout left out because of a rate of a budget, or because a task of
+// another rollout may still be running there ([Agenda.ExplainLinger]), if it left any out. The host asks for another Grant then. Of a
+// rollout that is over or not known it says false.
 func (a *Agenda) Next(k Key) (time.Time, bool) {
 	at, ok := a.next[k]
 	return instant(at), ok
