@@ -8,11 +8,13 @@ import (
 	search "github.com/patchflow/patchflow/providers/source/wua"
 )
 
-// An Agent is the Windows Update Agent of one device: package com reaches that of the device it runs on. Its methods mirror the
+// An Agent is the Windows Update Agent of one device: package com reaches that of the device it runs on, and package powershell that of
+// one on which commands can be run. Its methods mirror the
 // agent's own interfaces (Microsoft's documentation, "Windows Update Agent API"), and each may take an hour.
 //
 // An error means that the agent could not be asked, or that nobody knows what it did; one that is a [HRESULT] is classified by
-// that, any other by [patch.FaultOf].
+// that, any other by [patch.FaultOf]. If Install or Uninstall fail as [patch.Unreachable], the device is asked how it stands until it
+// answers, and while somebody installs there: what was begun may go on.
 type Agent interface {
 	// Search asks for the updates that meet the criteria (IUpdateSearcher.Search).
 	Search(ctx context.Context, criteria string) (search.Result, error)

@@ -11,6 +11,7 @@ import (
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/providers/manager/internal/desk"
 	search "github.com/patchflow/patchflow/providers/source/wua"
+	"github.com/patchflow/patchflow/providers/transport"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -256,6 +257,9 @@ func (d *Device) install(ctx context.Context, t rollout.Task, cancelled <-chan s
 	reboot := patch.No
 	for _, ids := range batches {
 		o, err := d.cfg.Agent.Install(ctx, ids, d.cfg.AcceptLicences)
+		if unseen(err) {
+			return d.outlast(ctx, t, err)
+		}
 		if err == nil {
 			err = o.fault("wua: install", ids)
 		} else {
@@ -292,6 +296,9 @@ func (d *Device) rollback(ctx context.Context, t rollout.Task, cancelled <-chan 
 	reboot := patch.No
 	for _, u := range slices.Backward(s.there) {
 		o, err := d.cfg.Agent.Uninstall(ctx, []string{u.UpdateID})
+		if unseen(err) {
+			return d.outlast(ctx, t, err)
+		}
 		if err == nil {
 			err = o.fault("wua: uninstall", []string{u.UpdateID})
 		} else {
@@ -307,6 +314,24 @@ func (d *Device) rollback(ctx context.Context, t rollout.Task, cancelled <-chan 
 		}
 	}
 	return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: reboot}
+}
+
+// unseen says whether err leaves open what became of a change.
+func unseen(err error) bool {
+	return errors.Is(err, transport.ErrUnknownOutcome) || err != nil && patch.FaultOf(err) == patch.Unreachable
+}
+
+// outlast asks until it is known what became of a task whose device has gone away.
+func (d *Device) outlast(ctx context.Context, t rollout.Task, why error) rollout.Report {
+	settle := d.settle(t)
+	for {
+		if r, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
+			return r
+		}
+		if d.pause(ctx) != nil {
+			return rollout.Failure(fmt.Errorf("wua: it is not known what became of it: %w: %w", why, patch.ErrUnreachable))
+		}
+	}
 }
 
 // Verify implements [rollout.Verifier], by a search. An update that the agent says to be superseded by one that is installed is

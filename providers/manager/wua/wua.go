@@ -1,5 +1,6 @@
-// Package wua patches the Windows device that it runs on by the Windows Update Agent, reached through an [Agent]. Package com
-// below it is one, by COM; another may go by a vendor's own channel.
+// Package wua patches a Windows device by the Windows Update Agent, reached through an [Agent]. Of the packages below it com is one for
+// the device that the program runs on, by COM, and powershell one for where that is not to be had, by commands; another may go by a
+// vendor's own channel.
 //
 // Updates are named as package [github.com/patchflow/patchflow/providers/source/wua] does, "wua:" and the UpdateID, or by
 // their article, "msrc:KB5025239". What is missing, installed or superseded is what a search of the agent says, before and after;
@@ -29,7 +30,7 @@ type Config struct {
 	Tenant inventory.Tenant
 	Device inventory.DeviceID
 
-	// Folder is where it is kept which tasks have begun, an absolute path that outlives a restart. Several programs may share it.
+	// Folder is where this program keeps which tasks have begun, an absolute path that outlives a restart. Several programs may share it.
 	Folder string
 
 	// Naming says which patches a scan names; tasks may name either.

@@ -6,17 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
-	"github.com/patchflow/patchflow/patch/version"
 	"github.com/patchflow/patchflow/providers/manager/wua"
 	"github.com/patchflow/patchflow/providers/manager/wua/internal/fake"
-	"github.com/patchflow/patchflow/providers/providertest"
-	search "github.com/patchflow/patchflow/providers/source/wua"
+	"github.com/patchflow/patchflow/providers/transport"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -36,14 +33,6 @@ func machine() *fake.Machine {
 	}}
 }
 
-func content(ids ...patch.ID) rollout.Content {
-	var c rollout.Content
-	for _, id := range ids {
-		c.Patches = append(c.Patches, rollout.Pinned{ID: id})
-	}
-	return c
-}
-
 type bed struct {
 	t *testing.T
 	m *fake.Machine
@@ -53,22 +42,13 @@ type bed struct {
 }
 
 func newBed(t *testing.T, m *fake.Machine) *bed {
-	b := &bed{t: t, m: m, c: wua.Config{Agent: m, Tenant: "acme", Device: "ada", Folder: t.TempDir(), Poll: time.Millisecond}}
+	b := &bed{t: t, m: m, c: wua.Config{Agent: m, Folder: t.TempDir()}}
 	b.again()
 	return b
 }
 
 // again is the program after a crash or a restart.
-func (b *bed) again() {
-	d, err := wua.New(b.c)
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = d.Close(ctx)
-	})
-	b.d = d
-}
+func (b *bed) again() { b.d = fake.Open(b.t, b.c) }
 
 func (b *bed) task(op rollout.Op, c rollout.Content) rollout.Task {
 	b.n++
@@ -76,13 +56,13 @@ func (b *bed) task(op rollout.Op, c rollout.Content) rollout.Task {
 }
 
 func (b *bed) deploy(ids ...patch.ID) rollout.Report {
-	r, err := b.d.Deploy(b.t.Context(), b.task(rollout.OpInstall, content(ids...)))
+	r, err := b.d.Deploy(b.t.Context(), b.task(rollout.OpInstall, fake.Content(ids...)))
 	require.NoError(b.t, err)
 	return r
 }
 
 func (b *bed) verify(absent bool, ids ...patch.ID) rollout.Report {
-	task := b.task(rollout.OpVerify, content(ids...))
+	task := b.task(rollout.OpVerify, fake.Content(ids...))
 	task.Absent = absent
 	r, err := b.d.Verify(b.t.Context(), task)
 	require.NoError(b.t, err)
@@ -90,49 +70,7 @@ func (b *bed) verify(absent bool, ids ...patch.ID) rollout.Report {
 }
 
 func TestConformance(t *testing.T) {
-	beds := make(map[rollout.Deployer]*bed)
-	of := func(d rollout.Deployer) *fake.Machine { return beds[d].m }
-	providertest.Deployer(t, providertest.DeployerHarness{
-		Rollout: rollout.Key{Tenant: "acme", ID: "q1"}, Device: "ada", Content: content("wua:"+cumulative, "wua:"+tool),
-		New: func(t *testing.T) rollout.Deployer {
-			b := newBed(t, machine())
-			b.c.Wait = -1
-			b.again()
-			beds[b.d] = b
-			return b.d
-		},
-		Look: func(t *testing.T, d rollout.Deployer) inventory.Scan {
-			var s inventory.Scan
-			of(d).Do(func(m *fake.Machine) {
-				s.BootID = fmt.Sprint("boot-", m.Boot)
-				for _, u := range m.Updates {
-					if u.Installed {
-						s.Software = append(s.Software, inventory.Software{Manager: search.Manager, Name: u.ID, Version: version.Version{Scheme: version.SemVer, Text: "1"}})
-					}
-				}
-				for _, u := range m.Found("IsInstalled=0") {
-					s.Missing = append(s.Missing, patch.ID("wua:"+u.ID))
-				}
-			})
-			return s
-		},
-		Installs: func(_ *testing.T, d rollout.Deployer) (n int) {
-			of(d).Do(func(m *fake.Machine) { n = m.Installs })
-			return n
-		},
-		Fail: func(_ *testing.T, d rollout.Deployer) patch.Fault {
-			of(d).Do(func(m *fake.Machine) {
-				for _, u := range m.Updates {
-					u.InstallFails = 0x80073712
-				}
-			})
-			return patch.Corrupt
-		},
-		Cut: func(_ *testing.T, d rollout.Deployer) func() {
-			of(d).Do(func(m *fake.Machine) { m.Cut = true })
-			return func() { of(d).Do(func(m *fake.Machine) { m.Cut = false }) }
-		},
-	})
+	fake.Conformance(t, []patch.ID{"wua:" + cumulative, "wua:" + tool}, machine, func(_ *testing.T, m *fake.Machine) wua.Agent { return m })
 }
 
 func TestARestartProvesWhatWaitsForIt(t *testing.T) {
@@ -149,11 +87,11 @@ func TestARestartProvesWhatWaitsForIt(t *testing.T) {
 	require.Contains(t, scan.Missing, patch.ID("wua:"+cumulative))
 	require.Equal(t, inventory.Complete, scan.Coverage[0].Status)
 
-	task := b.task(rollout.OpReboot, content("msrc:KB5025239"))
+	task := b.task(rollout.OpReboot, fake.Content("msrc:KB5025239"))
 	task.BootID = scan.BootID
 	r, err = b.d.Reboot(t.Context(), task)
 	require.NoError(t, err)
-	require.Equal(t, rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "boot-1"}, r)
+	require.Equal(t, rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "1"}, r)
 	task = b.task(rollout.OpReboot, task.Content)
 	task.BootID = scan.BootID
 	_, err = b.d.Reboot(t.Context(), task)
@@ -188,7 +126,7 @@ func TestASearchThatDoesNotTellEverythingProvesNothing(t *testing.T) {
 	r := b.deploy("wua:" + cumulative)
 	require.Equal(t, patch.Transient, r.Fault)
 	require.Contains(t, r.Message, "the agent's result is 3")
-	_, err := b.d.Verify(t.Context(), b.task(rollout.OpVerify, content("wua:"+cumulative)))
+	_, err := b.d.Verify(t.Context(), b.task(rollout.OpVerify, fake.Content("wua:"+cumulative)))
 	require.ErrorContains(t, err, "the agent's result is 3")
 	scan, err := b.d.Scan(t.Context(), inventory.Device{Tenant: "acme", ID: "ada"})
 	require.NoError(t, err)
@@ -251,7 +189,7 @@ func TestRollback(t *testing.T) {
 	require.Equal(t, rollout.PhaseSucceeded, b.deploy(c...).Phase)
 	m.Log = nil
 	undo := func() rollout.Report {
-		r, err := b.d.Rollback(t.Context(), b.task(rollout.OpRollback, content(c...)))
+		r, err := b.d.Rollback(t.Context(), b.task(rollout.OpRollback, fake.Content(c...)))
 		require.NoError(t, err)
 		return r
 	}
@@ -275,9 +213,9 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 		"it goes on":       {func(m *fake.Machine) { m.Busy = true }, rollout.Report{Phase: rollout.PhaseRunning}},
 		"nothing was done": {func(*fake.Machine) {}, rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "broken off: 1 updates are as they were"}},
 		"it was done": {func(m *fake.Machine) { m.Find(cumulative).Installed = true },
-			rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "boot-0"}},
+			rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "0"}},
 		"it waits for a restart": {func(m *fake.Machine) { m.Find(cumulative).Pending = true },
-			rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: "boot-0", Message: "broken off; a restart is due"}},
+			rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: "0", Message: "broken off; a restart is due"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := machine()
@@ -285,7 +223,7 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 			b := newBed(t, m)
 			b.c.Wait = -1
 			b.again()
-			task := b.task(rollout.OpInstall, content("wua:"+cumulative))
+			task := b.task(rollout.OpInstall, fake.Content("wua:"+cumulative))
 			r, err := b.d.Deploy(t.Context(), task)
 			require.NoError(t, err)
 			require.False(t, r.Phase.Last())
@@ -316,7 +254,7 @@ func TestTasksThatAreRefused(t *testing.T) {
 		require.Equal(t, patch.Permanent, r.Fault, "%q", id)
 		require.ErrorIs(t, wua.CheckID(id), patch.ErrPermanent)
 	}
-	other := b.task(rollout.OpInstall, content("wua:"+cumulative))
+	other := b.task(rollout.OpInstall, fake.Content("wua:"+cumulative))
 	other.Device = "bob"
 	_, err := b.d.Deploy(t.Context(), other)
 	require.ErrorContains(t, err, `device "bob"`)
@@ -338,6 +276,48 @@ func TestConfig(t *testing.T) {
 	}
 	_, err := wua.New(whole)
 	require.NoError(t, err)
+}
+
+// lost is an agent whose device goes away as soon as an installation has begun, and is busy for a while when it can be asked again.
+type lost struct {
+	*fake.Machine
+	does  bool // the installation comes to its end all the same
+	calls *int // of System, since then; nil before
+}
+
+func (l *lost) Install(ctx context.Context, ids []string, accept bool) (wua.Outcome, error) {
+	if l.does {
+		_, _ = l.Machine.Install(ctx, ids, accept)
+	}
+	l.calls = new(int)
+	return wua.Outcome{}, fmt.Errorf("the line is dead: %w: %w", transport.ErrUnknownOutcome, patch.ErrUnreachable)
+}
+
+func (l *lost) System(ctx context.Context) (wua.System, error) {
+	s, err := l.Machine.System(ctx)
+	if l.calls != nil {
+		switch *l.calls++; *l.calls {
+		case 1:
+			return s, patch.ErrUnreachable
+		case 2:
+			s.BusyInstalling = patch.Yes
+		}
+	}
+	return s, err
+}
+
+func TestAnInstallationWhoseEndNobodySawIsLookedFor(t *testing.T) {
+	for does, want := range map[bool]rollout.Report{
+		true:  {Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "0"},
+		false: {Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "broken off: 1 updates are as they were"},
+	} {
+		b := newBed(t, machine())
+		l := &lost{Machine: b.m, does: does}
+		b.c.Agent = l
+		b.again()
+		require.Equal(t, want, b.deploy("wua:"+cumulative))
+		require.Equal(t, 3, *l.calls, "it is asked until it answers, and while it installs")
+	}
 }
 
 // deaf is an agent whose outcomes leave updates out.

@@ -93,10 +93,19 @@ func (m *Machine) Found(criteria string) []*Update {
 
 // Search implements [wua.Agent].
 func (m *Machine) Search(_ context.Context, criteria string) (search.Result, error) {
+	text, err := m.Answer(criteria)
+	if err != nil {
+		return search.Result{}, err
+	}
+	return search.Read(bytes.NewReader(text), source.Limits{})
+}
+
+// Answer returns what a search finds as [search.Read] reads it.
+func (m *Machine) Answer(criteria string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.asked(); err != nil {
-		return search.Result{}, err
+		return nil, err
 	}
 	code := m.Result
 	if code == 0 {
@@ -115,12 +124,8 @@ func (m *Machine) Search(_ context.Context, criteria string) (search.Result, err
 			"InstallationBehavior": map[string]any{"Impact": impact, "CanRequestUserInput": u.Asks, "RebootBehavior": 2},
 		})
 	}
-	text, err := json.Marshal(map[string]any{"At": time.Now().UTC().Truncate(time.Second), "Criteria": criteria, "ResultCode": code,
+	return json.Marshal(map[string]any{"At": time.Now().UTC().Truncate(time.Second), "Criteria": criteria, "ResultCode": code,
 		"RebootRequired": m.waits(), "Updates": updates})
-	if err != nil {
-		return search.Result{}, err
-	}
-	return search.Read(bytes.NewReader(text), source.Limits{})
 }
 
 func (m *Machine) waits() bool {
@@ -231,7 +236,7 @@ func (m *Machine) System(context.Context) (wua.System, error) {
 		}
 		return patch.No
 	}
-	return wua.System{BootID: fmt.Sprint("boot-", m.Boot), RebootRequired: tri(m.waits()), BeforeInstall: tri(m.Before), BusyInstalling: tri(m.Busy),
+	return wua.System{BootID: fmt.Sprint(m.Boot), RebootRequired: tri(m.waits()), BeforeInstall: tri(m.Before), BusyInstalling: tri(m.Busy),
 		ServiceDisabled: m.Disabled}, nil
 }
 
