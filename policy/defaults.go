@@ -6,9 +6,9 @@ import (
 )
 
 // WithDefaults returns g with the defaults in place of the zero fields that have one: MinSuccess is what MaxFailed leaves
-// of 100 %, MinSample is 1, and the Confidence of Evidence that is weighed 95 %.
+// of 100 %, MinSample is 1, the Confidence of Evidence that is weighed 95 %, and the Within and Confidence of a Control that compares a day and 95 %.
 func (g Gate) WithDefaults() Gate {
-	g.Evidence = g.Evidence.WithDefaults()
+	g.Evidence, g.Control = g.Evidence.WithDefaults(), g.Control.WithDefaults()
 	g.MinSuccess = cmp.Or(g.MinSuccess, whole-g.MaxFailed)
 	g.MinSample = cmp.Or(g.MinSample, 1)
 	return g
@@ -27,6 +27,7 @@ func (g Gate) WithDefaults() Gate {
 //   - OnTimeout: fail before hold.
 //   - Evidence: the smaller Tolerate, Below and Within of those that are set, and the greater Confidence, which makes passing hardest;
 //     Pooled if one of them is.
+//   - Control: the greater Devices, Within and Least of those that compare, and the smaller Confidence, which makes failing easiest.
 //
 // With different denominators no gate can be the stricter one in every way: the larger denominator also makes a given
 // number of failures a smaller part. What lets a ring pass decides here; failures alone then stop it later than a gate
@@ -42,6 +43,7 @@ func (g Gate) Stricter(o Gate) Gate {
 		Timeout:     min(g.Timeout, o.Timeout),
 		OnTimeout:   max(g.OnTimeout, o.OnTimeout),
 		Evidence:    g.Evidence.stricter(o.Evidence),
+		Control:     g.Control.stricter(o.Control),
 	}
 	// Zero means "all but MaxFailed" and stays so if it is that in both.
 	if g.MinSuccess != 0 || o.MinSuccess != 0 {

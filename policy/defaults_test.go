@@ -37,6 +37,9 @@ func TestStricterKeepsTheStricterOfEveryField(t *testing.T) {
 		{"evidence of less", Gate{Evidence: Evidence{Tolerate: 200, Below: 900, Within: 2 * hour}}, Gate{Evidence: Evidence{Tolerate: 300, Below: 500, Within: hour, Pooled: true}},
 			Gate{Evidence: Evidence{Tolerate: 200, Below: 500, Within: hour, Pooled: true}}},
 		{"a surer proof", Gate{Evidence: Evidence{Tolerate: 200, Confidence: 9000}}, Gate{Evidence: Evidence{Tolerate: 200}}, Gate{Evidence: Evidence{Tolerate: 200, Confidence: 9500}}},
+		{"a comparison rather than none", Gate{Control: Control{Devices: 3, Least: 1}}, Gate{}, Gate{Control: Control{Devices: 3, Least: 1}}},
+		{"a comparison with more, for longer", Gate{Control: Control{Devices: 3, Least: 1, Within: hour, Confidence: 9000}}, Gate{Control: Control{Devices: 5}},
+			Gate{Control: Control{Devices: 5, Least: 1, Within: 24 * hour, Confidence: 9000}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.Empty(t, cmp.Diff(row.want, row.a.Stricter(row.b)))
@@ -61,6 +64,10 @@ func TestStricterOfValidGatesIsValid(t *testing.T) {
 			if g.MinSuccess == 0 && g.MaxFailed == whole || random.IntN(2) == 0 {
 				g.Evidence.Below = g.Evidence.Tolerate + Share(random.IntN(900))
 			}
+		}
+		if random.IntN(3) == 0 {
+			g.Control = Control{Devices: 1 + random.IntN(9), Within: Duration(random.Int64N(9e12)), Confidence: Share(random.IntN(2) * (5000 + random.IntN(5000)))}
+			g.Control.Least = random.IntN(g.Control.Devices + 1)
 		}
 		return g
 	}

@@ -67,7 +67,8 @@ func fleet() Policy {
 	const minute, hour, day = Duration(time.Minute), Duration(time.Hour), Duration(24 * time.Hour)
 	careful := Gate{Denominator: Reached, MinSuccess: 9750, MaxFailed: 250, MinSample: 3, MinCoverage: 8000, Soak: day,
 		Timeout: 7 * day, OnTimeout: TimeoutFails,
-		Evidence: Evidence{Tolerate: 200, Below: 500, Confidence: 9900, Within: day, Pooled: true}}
+		Evidence: Evidence{Tolerate: 200, Below: 500, Confidence: 9900, Within: day, Pooled: true},
+		Control:  Control{Devices: 12, Within: 2 * day, Least: 5, Confidence: 9900}}
 	weekdays := DaysOf(time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday)
 	return Policy{
 		Name: "offices and shops",
@@ -183,7 +184,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	for name, is := range set {
 		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Budget.Breaker", "Policy.Breaker", "Policy.Retry", "Retry.Remedies", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
-			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Ring.Windows", "Ring.Need", "Policy.Need",
+			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Gate.Control", "Ring.Windows", "Ring.Need", "Policy.Need",
 			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Health.Probes", "Probes.List", "Reboot.Deferrals", "Reboot.Quiet"}
 		require.True(t, is || strings.Contains(strings.Join(structs, " "), name), name)
 	}

@@ -129,7 +129,7 @@ type Ring struct {
 //     over, and nobody must promote by hand.
 //   - Inconclusive otherwise. A ring in which nothing can change any more stays inconclusive: it holds and asks.
 //
-// With Evidence a gate also fails by proof, and may have to pass by proof; the thresholds stay in force beside it. A gate that is to
+// With Evidence a gate also fails by proof, and may have to pass by proof, and with Control by a comparison; the thresholds stay in force beside them. A gate that is to
 // be left to the proof alone has a MaxFailed of 100 %: nothing exceeds it, and what it leaves for MinSuccess is nothing.
 type Gate struct {
 	Denominator Denominator `json:"denominator,omitempty" yaml:"denominator,omitempty"`
@@ -142,6 +142,7 @@ type Gate struct {
 	Timeout     Duration    `json:"timeout,omitempty" yaml:"timeout,omitempty"`         // since the ring opened, paused time not counted; 0 means none
 	OnTimeout   OnTimeout   `json:"onTimeout,omitempty" yaml:"onTimeout,omitempty"`
 	Evidence    Evidence    `json:"evidence,omitzero" yaml:"evidence,omitempty"` // failures as proof, however often it is looked at; none unless set
+	Control     Control     `json:"control,omitzero" yaml:"control,omitempty"`   // health beside devices that get nothing yet; not compared unless set
 }
 
 // Retry says how often and when a device is tried again. Zero fields mean the defaults named here.

@@ -29,6 +29,9 @@ func (g Gate) String() string {
 	if e := g.Evidence.String(); e != "" {
 		parts = append(parts, e)
 	}
+	if x := g.Control.String(); x != "" {
+		parts = append(parts, x)
+	}
 	if g.Soak > 0 {
 		parts = append(parts, fmt.Sprintf("soak %s", g.Soak))
 	}

@@ -45,11 +45,11 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"Probe.Check": "TestValidateNamesTheFieldOfProbes", "Probe.Of": "TestValidateNamesTheFieldOfProbes", "Probe.With": "TestValidateNamesTheFieldOfProbes", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
 		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
 		"Budget.Rate": "", "Budget.Breaker": "rollout", "Policy.Breaker": "", "Policy.Rate": "", "Rate.Count": "rollout", "Rate.Every": "rollout", "Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
-		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
+		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Gate.Control": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
-		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Retry": "rollout", "Remedy": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
+		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Control": "rollout", "Retry": "rollout", "Remedy": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
 		"Download": "rollout", "Metric": "rollout", "Feedback": "rollout", "Deferrals": "rollout", "Probes": "rollout", "Breaker": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}

@@ -81,6 +81,7 @@ func (p *Policy) faults() []*FieldError {
 	c.share("rollback.maxFailed", p.Rollback.MaxFailed)
 	c.count("rollback.maxFailures", p.Rollback.MaxFailures)
 	c.health("health", &p.Health)
+	c.controls("rings", p)
 	c.levels("escalation", p.Escalation)
 	c.covers("covers", p.Covers)
 	c.deadlines(p.Deadlines)
@@ -300,6 +301,7 @@ func (c *checker) gate(path string, g Gate) {
 		c.fault(join(path, "timeout"), "%s is over before the soak of %s is: the gate could never pass", g.Timeout, g.Soak)
 	}
 	c.evidence(join(path, "evidence"), g.Evidence)
+	c.control(join(path, "control"), g.Control)
 	if g.Evidence.Weighs() && g.Evidence.Below == 0 && g.MinSuccess == 0 && g.MaxFailed == whole {
 		c.fault(join(join(path, "evidence"), "below"), "is missing: with maxFailed 100%% and no minSuccess nothing else would have to hold for the gate to pass")
 	}

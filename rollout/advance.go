@@ -32,6 +32,7 @@ func (m *Machine) advance() {
 		m.expire()
 		m.silence()
 		m.leave()
+		m.compare()
 		for r := range m.rings {
 			changed = m.judge(r) || changed
 		}
@@ -116,7 +117,9 @@ func (m *Machine) judge(r int) bool {
 	failed, good := evaluate(ring.gate, c)
 	proved, lacks := m.weighed(r)
 	good = good && !lacks
-	known := measured(ring.gate, c)
+	known, comparing := measured(ring.gate, c), m.comparing(r)
+	sure := known || ring.held != heldHealth
+	sure = sure && ring.held != byControl // what is good enough by itself, and is held for that, has had its time
 	timeout := ring.deadline != 0 && m.stage == StageActive && m.now >= ring.deadline && ring.state != ringPassed
 	switch {
 	case failed && !ring.promoted:
@@ -125,15 +128,18 @@ func (m *Machine) judge(r int) bool {
 	case proved && !ring.promoted:
 		m.fail(r, c, byEvidence)
 		return true
+	case m.differs(r) && !ring.promoted:
+		m.fail(r, c, byControl)
+		return true
 	case m.complained(r) && !ring.promoted:
 		m.fail(r, c, byFeedback)
 		return true
 	case ring.state == ringPassed:
 		return false
-	case timeout && ring.gate.OnTimeout == policy.TimeoutFails && !(good && (known || ring.held != heldHealth)):
+	case timeout && ring.gate.OnTimeout == policy.TimeoutFails && !(good && sure):
 		m.fail(r, c, heldTimeout)
 		return true
-	case timeout && !(good && (known || ring.held != heldHealth)):
+	case timeout && !(good && sure):
 		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldTimeout})
 		m.emit(RingHeld{Ring: r, Code: heldTimeout})
 		return true
@@ -145,7 +151,7 @@ func (m *Machine) judge(r int) bool {
 			m.emit(RingSoaking{Ring: r, Until: instant(m.now + int64(ring.gate.Soak))})
 			return true
 		case good:
-			return m.passed(r, c)
+			return !comparing && m.passed(r, c)
 		case m.stage == StageActive && ring.stuck(c):
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
@@ -160,14 +166,17 @@ func (m *Machine) judge(r int) bool {
 		case !good:
 			m.emit(RingUnsettled{Ring: r})
 			return true
-		case m.now >= ring.soak:
+		case m.now >= ring.soak && !comparing:
 			return m.passed(r, c)
 		}
 	case ringStuck:
-		if ring.held == heldHealth && good {
+		switch {
+		case ring.held == heldHealth && good:
 			return known && m.passed(r, c)
+		case ring.held == byControl && good:
+			return !comparing && !m.tooFew(r) && m.passed(r, c)
 		}
-		if ring.held == heldHealth || ring.held == heldInconclusive && (good || !ring.stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
+		if ring.held == heldHealth || ring.held == byControl || ring.held == heldInconclusive && (good || !ring.stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}
@@ -185,6 +194,11 @@ func (m *Machine) passed(r int, c Counts) bool {
 	if !measured(m.rings[r].gate, c) {
 		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldHealth})
 		m.emit(RingHeld{Ring: r, Code: heldHealth})
+		return true
+	}
+	if m.tooFew(r) {
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: byControl})
+		m.emit(RingHeld{Ring: r, Code: byControl})
 		return true
 	}
 	if m.rings[r].gate.Manual {
@@ -372,9 +386,10 @@ func (m *Machine) Next() (time.Time, bool) {
 	m.nextTry(sooner)
 	for r := range m.rings {
 		ring := &m.rings[r]
-		if ring.state == ringSoaking {
+		if ring.state == ringSoaking && !(m.comparing(r) && ring.soak <= m.now) {
 			sooner(ring.soak)
 		}
+		m.nextCompared(r, sooner)
 		for i := ring.groups[0]; i < ring.groups[1] && len(m.lost) > 0 && m.stage == StageActive; i++ {
 			turn(&m.groups[i].restarts)
 		}

@@ -141,6 +141,8 @@ func (m *Machine) fits(e Event) error {
 			return fmt.Errorf("regressed: metric %d of %d, %d devices, %d, %d and %d values", e.Metric, len(m.plan.Policy.Health.Metrics), n, len(e.Before), len(e.After), len(e.Limit))
 		}
 		return devices(e.Devices)
+	case Paired, ControlWorse, Compared:
+		return m.fitsControl(e)
 	case Overdue:
 		return devices(e.Devices)
 	case Pooled:
@@ -230,6 +232,7 @@ func (m *Machine) apply(e Event) {
 		switch e.Result {
 		case Pass:
 			r.state, r.promoted, r.held = ringPassed, e.By != "", ""
+			m.beside.end(e.Ring)
 		case Fail:
 			r.state, r.held = ringFailed, ""
 			m.raised.noteRing(e.Ring, m.now)
@@ -289,6 +292,8 @@ func (m *Machine) apply(e Event) {
 			}
 		}
 		m.dirty = true
+	case Paired, ControlWorse, Compared:
+		m.applyControl(e)
 	case Overdue:
 		m.applyOverdue(e)
 	case RestartAnnounced:
@@ -660,6 +665,7 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		m.raised.note(d)
 		m.reckon(d)
 		m.hostSettled(d)
+		m.beside.settled(d, dev, m.rings[dev.ring].state)
 	}
 	m.dirty = true
 }

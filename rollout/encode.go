@@ -74,6 +74,10 @@ const (
 	kindSupersededBy byte = 68
 
 	kindBackedUp byte = 72
+
+	kindPaired       byte = 73
+	kindControlWorse byte = 74
+	kindCompared     byte = 75
 )
 
 func (Began) kind() byte         { return kindBegan }
@@ -309,6 +313,12 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeMeasured(d)
 	case kindRegressed:
 		return decodeRegressed(d)
+	case kindPaired:
+		return decodePaired(d)
+	case kindControlWorse:
+		return ControlWorse(decodeRegressed(d))
+	case kindCompared:
+		return decodeCompared(d)
 	case kindBreakerTripped:
 		return decodeBreakerTripped(d)
 	case kindBreakerTried:

@@ -79,7 +79,7 @@ type RingUnsettled struct{ Ring int }
 // RingHeld says that a ring cannot get any further by itself: a person has to promote it, roll it back, or cancel.
 type RingHeld struct {
 	Ring int
-	Code string // "inconclusive", "manual", "timeout", "ramp", "health"
+	Code string // "inconclusive", "manual", "timeout", "ramp", "health", "control"
 }
 
 // Judged is the result of a gate, with its evidence. It is written when the result changes. Pass closes the ring.
@@ -88,9 +88,9 @@ type Judged struct {
 	Result GateResult
 	Counts Counts
 	By     string // who promoted the ring against or without its gate; "" if the gate itself decided
-	Reason string // with Fail: "evidence" if failures proved it, "feedback" if people said so, "timeout" if its time was up
+	Reason string // with Fail: "evidence" if failures proved it, "feedback" if people said so, "timeout" if its time was up, "control" if it is worse than what got nothing
 
-	Evidence Evidence // zero if the gate weighs none
+	Evidence Evidence // zero if the gate weighs none and compares nothing
 }
 
 // Overdue says that these devices had no outcome in the time that the evidence of their gate leaves them: for it they have

@@ -20,6 +20,8 @@ type Evidence struct {
 	Below float64      `json:"below,omitempty"` // e-value against a rate that is too high to pass, in three digits
 	Low   policy.Share `json:"low"`             // the rates of failure that the settled ones have not refuted, however often one looked
 	High  policy.Share `json:"high"`
+
+	Control Comparison `json:"control,omitzero"` // zero if the gate compares nothing, or nobody has succeeded yet
 }
 
 // leastFailures is how many failures a proof takes at least: one may have any reason.
@@ -242,17 +244,21 @@ func (m *Machine) weighed(r int) (fails, lacks bool) {
 	return fails, lacks
 }
 
-// evidence returns the evidence of ring r; the zero value if its gate weighs none.
+// evidence returns the evidence of ring r; the zero value if its gate weighs none and compares nothing.
 func (m *Machine) evidence(r int) Evidence {
+	var told Comparison
+	if x := m.beside.of(r); x != nil {
+		told = x.told
+	}
 	w := m.rings[r].weighing
 	if w == nil {
-		return Evidence{}
+		return Evidence{Control: told}
 	}
 	m.count(w)
 	if now := [2]tally{w.begun, w.settled}; now != w.known || w.told == (Evidence{}) {
 		w.known, w.told = now, w.tell()
 	}
-	w.told.Overdue = w.overdue
+	w.told.Overdue, w.told.Control = w.overdue, told
 	return w.told
 }
 
@@ -286,14 +292,15 @@ func digits(log float64) float64 {
 
 // params returns the evidence as parameters of a message; none if there is none.
 func (e Evidence) params() []string {
-	if e == (Evidence{}) {
-		return nil
+	control := e.Control.params()
+	if e.Control = (Comparison{}); e == (Evidence{}) {
+		return control
 	}
 	p := []string{"begun", strconv.Itoa(e.Begun), "lost", strconv.Itoa(e.Failed), "above", number(e.Above), "low", e.Low.String(), "high", e.High.String()}
 	if e.Below != 0 {
 		p = append(p, "below", number(e.Below))
 	}
-	return p
+	return append(p, control...)
 }
 
 // number writes an e-value.

@@ -157,6 +157,7 @@ func (x *Explanation) ring(m *Machine, r int) {
 			x.Reasons = append(x.Reasons, message("wait-ring", append([]string{"ring", m.plan.Rings[r].Name, "before", name,
 				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())},
 				m.evidence(b).params()...)...))
+			x.compares(m, b)
 			switch before.state {
 			case ringAsking:
 				x.Reasons = append(x.Reasons, m.waitsForLeave(b))

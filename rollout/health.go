@@ -31,7 +31,7 @@ func (s Sampled) when() time.Time { return s.At }
 // Measured says that samples of a metric of these devices were counted. A device may stand there more than once.
 type Measured struct {
 	Metric  int  // of the policy
-	After   bool // the devices were verified before; otherwise it is part of their baselines
+	After   bool // the devices were verified before, or are watched beside others ([Paired]); otherwise it is part of their baselines
 	Devices []int32
 	Values  []float64 // by device
 }
@@ -114,6 +114,7 @@ func (m *Machine) vitalsOf(d int32) []vital {
 func (m *Machine) sampled(samples []Sample) error {
 	metrics := m.plan.Policy.Health.Metrics
 	counts := make([]Measured, 2*len(metrics))
+	m.compare() // what is told from now on is too late for those whose time is up
 	for i := range samples {
 		s := &samples[i]
 		if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || s.Value < 0 || s.Value > math.MaxFloat32 {
@@ -126,7 +127,7 @@ func (m *Machine) sampled(samples []Sample) error {
 			if metrics[k].Name != s.Metric {
 				continue
 			}
-			if after, ok := m.takes(s, &m.vitalsOf(s.Device)[k]); ok {
+			if after, ok := m.takes(s, k); ok {
 				at := 2 * k
 				if after {
 					at++
@@ -144,13 +145,14 @@ func (m *Machine) sampled(samples []Sample) error {
 	}
 	for i := range counts {
 		m.regress(&counts[i])
+		m.regressBeside(&counts[i])
 	}
 	return nil
 }
 
 // takes says whether a sample counts, and on which side.
-func (m *Machine) takes(s *Sample, v *vital) (after, ok bool) {
-	dev, first := &m.dev[s.Device], m.firsts[s.Device]
+func (m *Machine) takes(s *Sample, k int) (after, ok bool) {
+	dev, first, v := &m.dev[s.Device], m.firsts[s.Device], &m.vitalsOf(s.Device)[k]
 	taken := nanos(s.Taken)
 	if taken == 0 || taken > m.now {
 		taken = m.now
@@ -158,6 +160,8 @@ func (m *Machine) takes(s *Sample, v *vital) (after, ok bool) {
 	switch {
 	case dev.outcome != Unsettled && dev.outcome != Succeeded, dev.flags&(unwell|retired|foreign) != 0:
 		return false, false
+	case m.takesBeside(s.Device, k, taken):
+		return true, true
 	case first == 0 || taken < first:
 		return false, v.had < sampleLimit
 	}
@@ -184,6 +188,9 @@ func (m *Machine) regress(c *Measured) {
 
 func (m *Machine) applyMeasured(e Measured) {
 	for i, d := range e.Devices {
+		if e.After && m.addBeside(d, e.Metric, e.Values[i]) {
+			continue
+		}
 		m.vitalsOf(d)[e.Metric].add(e.After, e.Values[i])
 		m.reckon(d)
 	}
@@ -197,6 +204,7 @@ func (m *Machine) applyRegressed(e Regressed) {
 		m.reweigh(d, before)
 		m.place(d)
 		m.reckon(d)
+		m.beside.failed(d, m.now)
 	}
 	m.dirty = true
 }

@@ -248,6 +248,9 @@ func (m *Machine) applyDeparted(e Departed) {
 			}
 			m.strays[d] = e.Rings[i]
 			continue
+		case Reimaged:
+			m.beside.leaves(d)
+			continue
 		case Retired:
 			dev.flags |= retired
 		case Moved:

@@ -78,6 +78,7 @@ type Machine struct {
 	circuits  *circuits  // nil if the policy has no breaker
 	hosts     *guestbook // nil if the policy names no label for hosts
 	cures     []cure     // by device; nil if the policy has no remedies
+	beside    *comparisons
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -259,7 +260,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	if p.Policy.Backup.Need != policy.BackupNone {
 		m.backups = make([]saved, len(p.Devices))
 	}
-	m.undo, m.raised = make([][]Handle, len(p.Rings)), newRaisings(&p)
+	m.undo, m.raised, m.beside = make([][]Handle, len(p.Rings)), newRaisings(&p), newComparisons(&p)
 	if len(p.Policy.Health.Probes.List) > 0 {
 		m.probes = make([]probed, len(p.Devices))
 	}

@@ -73,13 +73,13 @@ func english(code string) (string, bool) {
 	case "ring-held":
 		return "ring {ring} is held: {code}", true
 	case "gate-pass":
-		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-promoted":
-		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
+		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-fail":
-		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
+		return "gate of ring {ring}: fail, {bad} of {denominator} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-open":
-		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
+		return "gate of ring {ring}: inconclusive, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "issued":
 		return "{op} {devices}", true
 	case "issued-absent":
@@ -221,7 +221,7 @@ func english(code string) (string, bool) {
 	case "wait-stage":
 		return "the rollout is {stage}", true
 	case "wait-ring":
-		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}]", true
+		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}]", true
 	case "wait-approval":
 		return "ring {ring} waits for approval[: {lack}]", true
 	case "wait-freeze":
@@ -278,6 +278,18 @@ func english(code string) (string, bool) {
 		return "{devices}: {metric} measured[, {values}]", true
 	case "regressed":
 		return "{devices}: worse than before, {metric}[ {after} after {before}][, limit {limit}]", true
+	case "paired":
+		return "ring {ring}: {devices} watched beside {controls}, which get nothing yet, until {until}[; {alone} beside nobody]", true
+	case "paired-none":
+		return "ring {ring}: nobody to compare {alone} of its devices with", true
+	case "control-worse":
+		return "{devices}: got nothing, and worse than before, {metric}[ {after} after {before}][, limit {limit}]", true
+	case "compared":
+		return "ring {ring}: {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing[; nothing known of {silent}]", true
+	case "wait-compared":
+		return "ring {ring}: {open} of its devices are watched beside others that get nothing, until {until}", true
+	case "wait-control":
+		return "ring {ring}: {control} devices that got nothing were counted, and it takes {least}", true
 	case "wait-soaking":
 		return "ring {before} soaks until {until}", true
 	case "superseded-by":
@@ -491,6 +503,12 @@ func (p *Plan) Describe(e Event) []Message {
 			then = "to begin outside of it"
 		}
 		return []Message{message("window-missed", "devices", p.names(e.Devices), "then", then)}
+	case Paired:
+		return []Message{e.describe(p)}
+	case ControlWorse:
+		return e.describe(p)
+	case Compared:
+		return []Message{e.describe(p)}
 	case Overdue:
 		return []Message{message("overdue", "devices", p.names(e.Devices))}
 	case Pooled:

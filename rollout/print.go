@@ -18,6 +18,7 @@ func (p Plan) String() string {
 	fmt.Fprintf(&b, " on %s\n", p.At.UTC().Format("2006-01-02"))
 	for r := range p.Rings {
 		fmt.Fprintf(&b, "  %d. %s; gate: %s\n", r+1, p.DescribeRing(r), p.Rings[r].Gate)
+		b.WriteString(p.describeControls(r))
 	}
 	for i := range p.Policy.Freezes {
 		fmt.Fprintf(&b, "  no work begins: %s%s\n", p.Policy.Freezes[i], p.passing(p.Policy.Freezes[i].Name))

@@ -231,6 +231,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 	tripping := func(b policy.Breaker) func(*policy.Policy) {
 		return func(p *policy.Policy) { p.Breaker, p.MaxActive, p.Rings[0].Gate.MaxFailed = b, 1, 5000 }
 	}
+	comparing := func(by policy.Share, c policy.Control) func(*policy.Policy) {
+		return func(p *policy.Policy) {
+			booting(policy.Metric{By: by})(p)
+			p.Rings[0].Gate, p.Rings[1].Gate.MaxFailed = policy.Gate{MaxFailed: 10000, Control: c}, 10000
+		}
+	}
 	hosted := func(in *PlanInput) { // dev-3 runs on dev-15
 		if in.Policy.HostLabel != "" {
 			in.Hosts, in.Targets[3].Host = []inventory.DeviceID{"", "dev-15"}, 1
@@ -343,6 +349,14 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Evidence.Pooled": {base: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Tolerate = 200 },
 			change: func(p *policy.Policy) { p.Rings[0].Gate.Evidence.Pooled = true }, want: "0h elsewhere 50 of 100 devices of 5 tenants failed with x:p1"},
 
+		// The first ring has five devices, on which boot takes longer after the installation than before. So it does on all others, but
+		// theirs is part of the baseline in part.
+		"Control.Devices": {base: comparing(0, policy.Control{}), change: comparing(0, policy.Control{Devices: 2}), want: "\n24h gate of ring first: pass, 0 of 5 succeeded, 5 failed; 5 of 5 worse beside 2 of 2 that got nothing"},
+		"Control.Within":  {base: comparing(0, policy.Control{Devices: 2}), change: comparing(0, policy.Control{Devices: 2, Within: 2 * hour}), want: "\n2h gate of ring first: pass"},
+		"Control.Least":   {base: comparing(0, policy.Control{Devices: 15}), change: comparing(0, policy.Control{Devices: 30, Least: 16}), want: "ring first is held: control"},
+		"Control.Confidence": {base: comparing(1500, policy.Control{Devices: 5}), change: comparing(1500, policy.Control{Devices: 5, Confidence: 9999}),
+			want: "gate of ring first: pass, 0 of 5 succeeded, 5 failed; 5 of 5 worse beside 0 of 5 that got nothing, e-value 135"},
+
 		"Retry.Attempts":     {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Attempts = 1 }, want: "\n0h gate of ring first: fail"},
 		"Retry.Backoff":      {answer: failing(1, patch.Transient), change: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, want: "again at 2026-03-02 14:"},
 		"Retry.MaxBackoff":   {answer: failing(1, patch.Transient), base: func(p *policy.Policy) { p.Retry.Backoff = 5 * hour }, change: func(p *policy.Policy) { p.Retry.MaxBackoff = 5 * hour }, want: "again at 2026-03-02 19:"},
@@ -447,9 +461,9 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Breaker", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence",
+	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Breaker", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence", "Gate.Control",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Health.Probes", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
-	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.",
+	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.", reflect.TypeFor[policy.Control](): "Control.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
 		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.Remedy](): "Remedy.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {

@@ -28,10 +28,10 @@ func (s *Status) Stopped() bool { return s.Why == byStop }
 type RingStatus struct {
 	Name     string          `json:"name"`
 	State    string          `json:"state"`
-	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp", "health"
+	Held     string          `json:"held,omitempty"` // why it cannot get any further: "inconclusive", "manual", "timeout", "ramp", "health", "control"
 	Gate     GateResult      `json:"gate"`
 	Counts   Counts          `json:"counts"`
-	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none
+	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none and compares nothing
 	Outcomes map[Outcome]int `json:"outcomes"`
 	Soak     time.Time       `json:"soak,omitzero"`    // until when it soaks
 	Raised   []string        `json:"raised,omitempty"` // levels of the escalation that are raised for it as a whole, by name

@@ -33,6 +33,7 @@ type Auditor struct {
 	gone    []patch.ID                         // withdrawn
 	rates   rates
 	undo    undoBooks
+	control controlBooks
 	raised  map[raising]bool
 
 	breakers breakers
@@ -66,6 +67,7 @@ type audited struct {
 	excused   bool      // from waiting for a window
 	urgent    bool      // more is known of what it is to get
 	worse     bool      // than before, by a metric
+	fresh     bool      // has succeeded, and is in no comparison yet
 	backup    time.Time // the instant that the proved one holds
 	waived    bool      // it needs none
 	issued    time.Time // the last task
@@ -75,6 +77,7 @@ type audited struct {
 	deadline  time.Time // for putting it off
 	deferred  int
 	left      rollout.Leaving
+	watched   *watched  // beside others, or others beside it
 	anew      time.Time // when it was made anew, the last time
 	installed bool      // an installation was begun, since it was made anew if it was
 	checked   bool      // looked at before the installation that is next
@@ -250,6 +253,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		return a.each(e.Devices, func(d *audited) error { d.urgent = true; return nil })
 	case rollout.Withdrawn:
 		a.gone = append(a.gone, e.Patch)
+		a.unwatch(e.Devices)
 	case rollout.TimedOut:
 		return a.each(e.Devices, func(d *audited) error {
 			if !d.running {
@@ -335,6 +339,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return errors.New("succeeded, and its probes were not found up")
 			}
 			d.outcome, d.undone, d.lapsed = e.Outcome, false, false
+			d.fresh = e.Outcome == rollout.Succeeded
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
 		})
@@ -369,7 +374,13 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		if c := e.Counts; e.Result == rollout.Pass && e.By == "" && (c.Denominator == 0 || c.Sample == 0) {
 			return errors.New("a gate passed on nothing")
 		}
-		return a.well(&e)
+		return cmp.Or(a.well(&e), a.judgedBeside(&e))
+	case rollout.Paired:
+		return a.paired(at, &e)
+	case rollout.ControlWorse:
+		return a.controlWorse(at, &e)
+	case rollout.Compared:
+		return a.compared(at, &e)
 	case rollout.RestartAnnounced:
 		return a.announced(at, &e)
 	case rollout.RestartDeferred:
@@ -379,6 +390,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 	case rollout.Measured:
 		return a.measured(&e)
 	case rollout.Regressed:
+		a.regressedBeside(at, &e)
 		return a.regressed(&e)
 	case rollout.Staged:
 		if a.stage.Final() {
@@ -446,6 +458,9 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	}
 	if d.left != rollout.LeavingUnknown {
 		return fmt.Errorf("begun, and it is %s", d.left)
+	}
+	if d.watched != nil && d.watched.control {
+		return errors.New("begun, and it is to get nothing while others are compared with it")
 	}
 	if e.Op == rollout.OpReboot && !e.Absent && a.stage != rollout.StageActive {
 		return fmt.Errorf("restarted while the rollout is %s", a.stage)

@@ -29,7 +29,10 @@ func (a *Auditor) measured(e *rollout.Measured) error {
 	for i, d := range e.Devices {
 		dev := &a.devices[d]
 		side := 0
-		if e.After {
+		if w := dev.watched; e.After && w != nil && w.control {
+			w.gauges[e.Metric].sum[1] += e.Values[i]
+			w.gauges[e.Metric].n[1]++
+		} else if e.After {
 			side = 1
 			if dev.outcome != rollout.Succeeded {
 				return fmt.Errorf("device %s: measured after, and it is %s", a.plan.Devices[d], dev.outcome)

@@ -15,6 +15,9 @@ func (a *Auditor) departed(at time.Time, e *rollout.Departed) error {
 		if d.left != rollout.LeavingUnknown {
 			return fmt.Errorf("device %s: it is %s already", a.plan.Devices[i], d.left)
 		}
+		if e.How != rollout.Relabelled {
+			a.unwatch([]int32{i})
+		}
 		switch e.How {
 		case rollout.Retired, rollout.Moved:
 			d.left, d.running = e.How, false
@@ -43,7 +46,7 @@ func (a *Auditor) reopened(at time.Time, e *rollout.Reopened) error {
 			return fmt.Errorf("device %s: begins anew, and nobody has made it anew", a.plan.Devices[i])
 		}
 		a.undo.settled(d.undone, rollout.Gone)
-		*d = audited{seq: d.seq, anew: d.anew, touched: d.touched, taken: d.taken}
+		*d = audited{seq: d.seq, anew: d.anew, touched: d.touched, taken: d.taken, watched: d.watched}
 		for k := range a.plan.Policy.Health.Metrics {
 			*a.gauge(i, k) = gauge{}
 		}

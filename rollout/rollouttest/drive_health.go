@@ -53,6 +53,10 @@ func (d *driver) samples(i int, b rollout.Batch) {
 			for n := range e.Devices {
 				post(int32(len(p.Devices)-len(e.Devices)+n), false)
 			}
+		case rollout.Paired:
+			for _, dev := range e.Controls {
+				post(dev, true)
+			}
 		case rollout.DeviceSettled:
 			if e.Outcome == rollout.Succeeded {
 				for _, dev := range e.Devices {

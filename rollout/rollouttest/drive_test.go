@@ -160,6 +160,15 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			pol.Retry.Remedies = append(pol.Retry.Remedies, policy.Remedy{Fault: patch.DiskFull, Max: h.upTo(4)})
 		}
 	}
+	for r := range rings - 1 {
+		if h := dice(uint64(*d) + 0xc02420 + uint64(r)); len(pol.Health.Metrics) > 0 && h.chance(50) {
+			x := policy.Control{Devices: 1 + h.upTo(8), Within: pick(&h, hours(1), hours(3), 0), Confidence: pick[policy.Share](&h, 0, 6000)}
+			if h.chance(30) {
+				x.Least = 1 + h.upTo(x.Devices)
+			}
+			pol.Rings[r].Gate.Control = x
+		}
+	}
 	pol.Rollback = policy.Rollback{On: pick(d, policy.FailHolds, policy.FailRollsBackRing, policy.FailRollsBackAll), Irreversible: true}
 	in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: id}, Policy: pol, By: "olga", At: time.Date(2024, 3, 28, 9, 0, 0, 0, time.UTC),
 		Zones: []string{"Europe/Oslo", "America/Denver", "Pacific/Auckland"}}

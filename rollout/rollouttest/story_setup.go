@@ -367,6 +367,14 @@ func (s *scene) ring(c *script.Command) error {
 			return text(&g.Evidence.Confidence, value)
 		case "within":
 			return text(&g.Evidence.Within, value)
+		case "control":
+			return number(&g.Control.Devices, value)
+		case "watched":
+			return text(&g.Control.Within, value)
+		case "least":
+			return number(&g.Control.Least, value)
+		case "sure":
+			return text(&g.Control.Confidence, value)
 		default:
 			return fmt.Errorf("unknown option %q", key)
 		}
