@@ -129,6 +129,7 @@ func settings() []setting {
 		{path: "retry.busyLimit", order: func(l *Layer) int64 { return -int64(l.Policy.Retry.WithDefaults().BusyLimit) }},
 		{path: "retry.offlineEvery"},
 		{path: "retry.grace", order: func(l *Layer) int64 { return int64(l.Policy.Retry.WithDefaults().Grace) }},
+		{path: "retry.offlineDeadline"},
 		{path: "retry.timeout"},
 		{path: "retry.remedies"},
 		{path: "breaker"},

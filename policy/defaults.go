@@ -62,15 +62,16 @@ func (g Gate) Stricter(o Gate) Gate {
 func (r Retry) WithDefaults() Retry {
 	const minute, hour = Duration(time.Minute), Duration(time.Hour)
 	return Retry{
-		Attempts:     cmp.Or(r.Attempts, 3),
-		Backoff:      cmp.Or(r.Backoff, 10*minute),
-		MaxBackoff:   cmp.Or(r.MaxBackoff, 6*hour),
-		BusyEvery:    cmp.Or(r.BusyEvery, 5*minute),
-		BusyLimit:    cmp.Or(r.BusyLimit, 12),
-		OfflineEvery: cmp.Or(r.OfflineEvery, hour),
-		Grace:        cmp.Or(r.Grace, 24*hour),
-		Timeout:      cmp.Or(r.Timeout, 4*hour),
-		Remedies:     withDefaults(r.Remedies),
+		Attempts:        cmp.Or(r.Attempts, 3),
+		Backoff:         cmp.Or(r.Backoff, 10*minute),
+		MaxBackoff:      cmp.Or(r.MaxBackoff, 6*hour),
+		BusyEvery:       cmp.Or(r.BusyEvery, 5*minute),
+		BusyLimit:       cmp.Or(r.BusyLimit, 12),
+		OfflineEvery:    cmp.Or(r.OfflineEvery, hour),
+		Grace:           cmp.Or(r.Grace, 24*hour),
+		Timeout:         cmp.Or(r.Timeout, 4*hour),
+		OfflineDeadline: r.OfflineDeadline,
+		Remedies:        withDefaults(r.Remedies),
 	}
 }
 

@@ -124,7 +124,7 @@ func fleet() Policy {
 		Budgets:     []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250, Rate: Rate{Count: 10, Every: 20 * minute}, Breaker: Breaker{Failures: 5, Of: 8, Within: 2 * hour, Pause: 45 * minute}}},
 		Breaker:     Breaker{Failures: 6, Of: 10, Within: 3 * hour, Pause: 20 * minute},
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
-			OfflineEvery: 30 * minute, Grace: 2 * day, Timeout: 3 * hour, Remedies: []Remedy{{Fault: patch.Corrupt, Max: 2}, {Fault: patch.DiskFull, Max: 1}}},
+			OfflineEvery: 30 * minute, Grace: 2 * day, OfflineDeadline: 9 * day, Timeout: 3 * hour, Remedies: []Remedy{{Fault: patch.Corrupt, Max: 2}, {Fault: patch.DiskFull, Max: 1}}},
 		Reboot: Reboot{Mode: RebootIfRequired, Timeout: 45 * minute,
 			Windows:   []Window{{Days: DaysOf(time.Saturday), Start: 23 * 60, End: 5 * 60}},
 			Deferrals: Deferrals{Max: 3, Notice: 30 * minute, Each: 2 * hour, Deadline: day},

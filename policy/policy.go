@@ -154,8 +154,15 @@ type Retry struct {
 	BusyLimit    int      `json:"busyLimit,omitempty" yaml:"busyLimit,omitempty"`       // busy answers that spend no attempt; 0 means 12
 	OfflineEvery Duration `json:"offlineEvery,omitempty" yaml:"offlineEvery,omitempty"` // pause after an unreachable device that is not seen; 0 means 1h
 	Grace        Duration `json:"grace,omitempty" yaml:"grace,omitempty"`               // after which an unreachable device leaves the denominator reached; 0 means 24h
-	Timeout      Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`           // for one task; then its device is asked what is true; 0 means 4h
-	Remedies     []Remedy `json:"remedies,omitempty" yaml:"remedies,omitempty"`         // what is put right on a device before its next try, by the fault of the last; none unless set
+	// OfflineDeadline is how long the rollout waits for a device since it was first found unreachable. Until then the device comes back into its
+	// ring, under the limits and rates of that, and the rollout does not end. If it is still or again unreachable then, and nothing that was
+	// begun there may be at work or have taken effect, it leaves: it is not patched by this rollout any more, and counts for no gate but
+	// its MinCoverage; if attempts have failed there, it has failed. Coming back for a while does not start the time anew; a rollout that is
+	// not active stops it. It is not shorter than Grace. With 0 a device is waited for while the rollout goes on, which ends without it after Grace.
+	OfflineDeadline Duration `json:"offlineDeadline,omitempty" yaml:"offlineDeadline,omitempty"`
+
+	Timeout  Duration `json:"timeout,omitempty" yaml:"timeout,omitempty"`   // for one task; then its device is asked what is true; 0 means 4h
+	Remedies []Remedy `json:"remedies,omitempty" yaml:"remedies,omitempty"` // what is put right on a device before its next try, by the fault of the last; none unless set
 }
 
 // Download says when devices get ahead of their windows what is to be installed there. A device whose ring is open and that waits

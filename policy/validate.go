@@ -322,6 +322,10 @@ func (c *checker) retry(path string, r Retry) {
 	c.count(join(path, "busyLimit"), r.BusyLimit)
 	c.duration(join(path, "offlineEvery"), r.OfflineEvery)
 	c.duration(join(path, "grace"), r.Grace)
+	c.duration(join(path, "offlineDeadline"), r.OfflineDeadline)
+	if d := r.WithDefaults(); d.OfflineDeadline > 0 && d.OfflineDeadline < d.Grace {
+		c.fault(join(path, "offlineDeadline"), "%s is over before the grace of %s is", d.OfflineDeadline, d.Grace)
+	}
 	c.duration(join(path, "timeout"), r.Timeout)
 	c.remedies(join(path, "remedies"), r.Remedies)
 }

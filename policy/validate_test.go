@@ -96,6 +96,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: retry.busyLimit: -1 is negative`:                                                                                                      func(p *Policy) { p.Retry.BusyLimit = -1 },
 		`policy: retry.offlineEvery: -1s is negative`:                                                                                                  func(p *Policy) { p.Retry.OfflineEvery = -1e9 },
 		`policy: retry.grace: -1s is negative`:                                                                                                         func(p *Policy) { p.Retry.Grace = -1e9 },
+		`policy: retry.offlineDeadline: -1s is negative`:                                                                                               func(p *Policy) { p.Retry.OfflineDeadline = -1e9 },
+		`policy: retry.offlineDeadline: 1d is over before the grace of 2d is`:                                                                          func(p *Policy) { p.Retry.OfflineDeadline = day },
 		`policy: retry.remedies[1].fault: corrupt has a remedy already, in retry.remedies[0]`: func(p *Policy) {
 			p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt}, {Fault: patch.Corrupt}}
 		},

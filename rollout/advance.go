@@ -62,7 +62,8 @@ func (m *Machine) counts(r int) Counts {
 		Failed:     n(Failed) + ring.again,
 		RolledBack: n(RolledBack),
 		Stuck:      n(RollbackFailed),
-		Left:       n(Cancelled, Skipped, Gone) + ring.unproven,
+		Left:       n(Cancelled, Skipped, Gone, Away) + ring.unproven,
+		Away:       n(Away),
 		Lapsed:     ring.lapsed + n(Unreachable),
 		Active:     ring.active,
 		Unwell:     ring.unwell,
@@ -101,7 +102,7 @@ func evaluate(g policy.Gate, c Counts) (failed, good bool) {
 	if g.Denominator == policy.Settled && c.Active > 0 {
 		good = false // those that answer first are not a fair sample of those that were begun
 	}
-	if whole := c.Devices - c.Left; g.MinCoverage > 0 && (c.Sample+c.NoNeed)*10000 < int(g.MinCoverage)*whole {
+	if whole := c.Devices - c.Left + c.Away; g.MinCoverage > 0 && (c.Sample+c.NoNeed)*10000 < int(g.MinCoverage)*whole {
 		good = false
 	}
 	return failed, good
@@ -277,7 +278,7 @@ func (m *Machine) finish() bool {
 				return false
 			}
 		}
-		if m.active > 0 || m.loading > 0 || m.undoing > 0 || m.unsettled > m.lapsed+m.allCalm() {
+		if m.active > 0 || m.loading > 0 || m.undoing > 0 || m.unsettled > m.lapsed+m.allCalm() || m.awaitsAway() {
 			return false
 		}
 		m.settleRest(Unreachable)

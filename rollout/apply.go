@@ -363,6 +363,7 @@ func (m *Machine) apply(e Event) {
 	case Staged:
 		m.applyStaged(e)
 	}
+	m.noteAbsences(e)
 }
 
 func (m *Machine) applyIssued(e Issued) {
@@ -681,6 +682,7 @@ func (m *Machine) applyStaged(e Staged) {
 				w.delay(m.now - m.pausedAt)
 			}
 		}
+		m.delayAways(m.pausedAt)
 		m.pausedAt = 0
 	}
 	if e.Stage != StageActive && m.pausedAt == 0 {

@@ -169,7 +169,7 @@ func (m *Machine) setTimer(d int32, at int64) { heap.Push(&m.timers, timer{at, d
 // alive says whether the device of a timer still waits for it.
 func (m *Machine) alive(t timer) bool {
 	dev := &m.dev[t.device]
-	return dev.state == waiting && dev.seq > 0 && (dev.due == t.at || m.lapses(t))
+	return dev.state == waiting && dev.seq > 0 && (dev.due == t.at || m.lapses(t) || m.expires(t))
 }
 
 // lapses says whether a timer tells that its device is unreachable for longer than the grace.

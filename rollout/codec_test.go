@@ -24,7 +24,7 @@ func everyEvent() []Event {
 		RingAsked{1, policy.Request{ID: "r", Tenant: "acme", Rollout: "q1", Ring: "a", Devices: 2, Patches: []patch.ID{"x:1"}, Digest: "d", By: "olga", At: at}},
 		RingDecided{1, "r", policy.Decision{Ruling: policy.Denied, By: "hans", Reason: "no", Digest: "d", At: at}, "why", 2},
 		RingOpened{2}, RingSoaking{2, at}, RingUnsettled{2}, RingHeld{2, "manual"},
-		Judged{2, Pass, Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, "olga", "fine", Evidence{1, 2, 3, 4, 5, 6, 7, 8, 9, Comparison{1, 2, 3, 4, 5, 6, 7, 8}}},
+		Judged{2, Pass, Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}, "olga", "fine", Evidence{1, 2, 3, 4, 5, 6, 7, 8, 9, Comparison{1, 2, 3, 4, 5, 6, 7, 8}}},
 		Overdue{[]int32{1, 7}}, Pooled{1, PatchOutcomes{"x:1", 5, 2, 100, 9}, 1234},
 		Issued{OpVerify, true, []int32{5, 3, 900000}, at, at.Add(time.Hour)},
 		Answered{reports}, Late{reports}, TimedOut{[]int32{1}},

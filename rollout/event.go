@@ -229,7 +229,7 @@ type Counts struct {
 	Failed     int `json:"failed"` // and not rolled back
 	RolledBack int `json:"rolledBack"`
 	Stuck      int `json:"stuck"`  // rollback failed
-	Left       int `json:"left"`   // skipped, cancelled or gone, or succeeded and gone before it was known to be well
+	Left       int `json:"left"`   // skipped, cancelled, away or gone, or succeeded and gone before it was known to be well
 	Lapsed     int `json:"lapsed"` // unreachable for longer than the grace
 	Active     int `json:"active"` // being worked on
 
@@ -244,6 +244,8 @@ type Counts struct {
 
 	Retried  int `json:"retried,omitempty"`  // tried again by hand, whatever has become of that
 	Retrying int `json:"retrying,omitempty"` // of these: what becomes of it is not known yet; in Failed meanwhile
+
+	Away int `json:"away,omitempty"` // in Left: unreachable until the deadline for that; for the floor of coverage they are still there
 }
 
 // GateResult is the result of a gate.
@@ -288,12 +290,13 @@ const (
 	Skipped                  // left out by a person
 	Unreachable              // never reached while the rollout went on
 	Gone                     // left the rollout before its outcome was known: see [Left]
+	Away                     // not reached until the deadline for that, and nothing was begun there: see policy.Retry.OfflineDeadline
 	numOutcomes
 )
 
 func outcomeNames() enum.Names {
 	return enum.Names{"unsettled", "succeeded", "already-installed", "not-applicable", "superseded", "failed", "rolled-back",
-		"rollback-failed", "cancelled", "skipped", "unreachable", "gone"}
+		"rollback-failed", "cancelled", "skipped", "unreachable", "gone", "away"}
 }
 
 // String returns the lower-case name, as used in JSON.

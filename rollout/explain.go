@@ -45,6 +45,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
 		x.Next = instant(dev.due)
+		x.away(m, int32(i))
 		x.left(m, int32(i))
 		x.hands(m, int32(i))
 		return x
@@ -54,9 +55,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.ring(m, r)
 	}
 	at := nanos(now)
-	if dev.offline != 0 {
-		x.Reasons = append(x.Reasons, message("wait-offline", "since", clock(instant(dev.offline))))
-	}
+	x.away(m, int32(i))
 	x.before(m, int32(i))
 	if dev.op == OpReboot && (dev.flags&session == 0 || dev.flags&absent != 0 && dev.fault == patch.NoFault) && dev.offline == 0 {
 		x.delayed(m, int32(i), at)

@@ -220,6 +220,7 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		a := &e.Devices[i]
 		d := int32(len(m.dev))
 		m.dev = append(m.dev, device{ring: uint8(a.Ring), op: OpInstall})
+		m.absences.join()
 		if n := len(m.plan.Policy.Health.Metrics); n > 0 {
 			m.vitals, m.firsts = append(m.vitals, make([]vital, n)...), append(m.firsts, 0)
 		}

@@ -208,7 +208,7 @@ func (m *Machine) anew(e Departed) {
 	for _, d := range e.Devices {
 		dev := &m.dev[d]
 		switch dev.outcome {
-		case Skipped, Cancelled, RolledBack, Gone:
+		case Skipped, Cancelled, RolledBack, Gone, Away:
 			continue // a decision, and it holds
 		case Superseded:
 			if dev.seq == 0 {

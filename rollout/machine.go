@@ -79,6 +79,7 @@ type Machine struct {
 	hosts     *guestbook // nil if the policy names no label for hosts
 	cures     []cure     // by device; nil if the policy has no remedies
 	beside    *comparisons
+	absences  absences // who does not answer
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -218,14 +219,6 @@ const (
 	ringFailed
 )
 
-func (s ringState) String() string {
-	names := [...]string{"waiting", "asking", "open", "soaking", "held", "passed", "failed"}
-	if int(s) < len(names) {
-		return names[s]
-	}
-	return fmt.Sprintf("ring state(%d)", uint8(s))
-}
-
 // A group is the devices of a ring in one time zone whose content passes the same freezes: they share their schedule.
 type group struct {
 	ring     int
@@ -267,7 +260,7 @@ func NewMachine(p Plan) (*Machine, error) {
 	if p.Policy.Reboot.Before != policy.BeforeNever {
 		m.looks = make([]looked, len(p.Devices))
 	}
-	m.cures = newCures(m.retry, len(p.Devices))
+	m.cures, m.absences = newCures(m.retry, len(p.Devices)), newAbsences(&p, m.retry)
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
 	}

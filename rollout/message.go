@@ -237,7 +237,11 @@ func english(code string) (string, bool) {
 	case "wait-retry":
 		return "{op} is tried again at {at}[ ({fault})]", true
 	case "wait-offline":
-		return "unreachable since {since}", true
+		return "unreachable since {since}, and nothing is at work there: what it is to get waits for it[, until {until}]", true
+	case "wait-silent":
+		return "unreachable since {since}, and what was begun there may be at work or have taken effect: it is looked at before anything else", true
+	case "wait-unanswered":
+		return "no answer since {since}, and what was begun there may be at work or have taken effect: it is looked at before anything else", true
 	case "wait-limit":
 		return "{active} of {limit} devices are being worked on[ in ring {ring}]", true
 	case "wait-ramp":
@@ -340,6 +344,8 @@ func english(code string) (string, bool) {
 		return "{n} failed and tried again", true
 	case "sum-lapsed":
 		return "{n} given up waiting for", true
+	case "sum-away":
+		return "{n} away until their deadline", true
 	case "sum-left":
 		return "{n} left as they were", true
 	case "unknown-device":

@@ -29,15 +29,16 @@ type Results struct {
 type Result struct {
 	Name       string `json:"name,omitempty"` // of the tenant or ring, or ID of the patch
 	Devices    int    `json:"devices"`
-	Begun      int    `json:"begun"`      // an installation was begun there
-	First      int    `json:"first"`      // proved, by one installation; one that was put off because the device was busy or away is none
-	Succeeded  int    `json:"succeeded"`  // proved, First included
-	NoNeed     int    `json:"noNeed"`     // already installed, superseded, not applicable
-	Failed     int    `json:"failed"`     // and not taken back
-	RolledBack int    `json:"rolledBack"` // taken back, and seen to be gone
-	Stuck      int    `json:"stuck"`      // could not be taken back
-	Unknown    int    `json:"unknown"`    // not known: under way, not begun yet, or never reached
-	Left       int    `json:"left"`       // skipped, cancelled, or gone
+	Begun      int    `json:"begun"`          // an installation was begun there
+	First      int    `json:"first"`          // proved, by one installation; one that was put off because the device was busy or away is none
+	Succeeded  int    `json:"succeeded"`      // proved, First included
+	NoNeed     int    `json:"noNeed"`         // already installed, superseded, not applicable
+	Failed     int    `json:"failed"`         // and not taken back
+	RolledBack int    `json:"rolledBack"`     // taken back, and seen to be gone
+	Stuck      int    `json:"stuck"`          // could not be taken back
+	Unknown    int    `json:"unknown"`        // not known: under way, not begun yet, or never reached
+	Left       int    `json:"left"`           // skipped, cancelled, or gone
+	Away       int    `json:"away,omitempty"` // not reached until the deadline for that: in none of the others
 }
 
 // Success returns the share of those devices that have failed or succeeded on which the patch was proved to be there, and of
@@ -169,6 +170,8 @@ func (t *Timeline) result(i int) Result {
 		r.Stuck = 1
 	case Skipped, Cancelled, Gone:
 		r.Left = 1
+	case Away:
+		r.Away = 1
 	default:
 		r.Unknown = 1
 	}
@@ -222,6 +225,7 @@ func (r *Result) add(o Result) {
 	r.Stuck += o.Stuck
 	r.Unknown += o.Unknown
 	r.Left += o.Left
+	r.Away += o.Away
 }
 
 // The kinds of things that a collector has results of.

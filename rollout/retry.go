@@ -113,7 +113,7 @@ func (m *Machine) lapse(d int32, by int) {
 // cameTo returns the outcome that d has if this is how it ends: a retry that came to nothing leaves the failure that it had.
 func (m *Machine) cameTo(d int32, o Outcome) Outcome {
 	switch o {
-	case Cancelled, Skipped, Unreachable:
+	case Cancelled, Skipped, Unreachable, Away:
 		if m.retrying(d) {
 			return m.dev[d].former
 		}

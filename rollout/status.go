@@ -33,6 +33,8 @@ type RingStatus struct {
 	Counts   Counts          `json:"counts"`
 	Evidence Evidence        `json:"evidence,omitzero"` // zero if its gate weighs none and compares nothing
 	Outcomes map[Outcome]int `json:"outcomes"`
+	Queued   int             `json:"queued,omitempty"` // devices that are away, and nothing is at work there ([AbsenceQueued])
+	Silent   int             `json:"silent,omitempty"` // devices that do not answer, and something may be at work there ([AbsenceSilent])
 	Soak     time.Time       `json:"soak,omitzero"`    // until when it soaks
 	Raised   []string        `json:"raised,omitempty"` // levels of the escalation that are raised for it as a whole, by name
 }
@@ -44,7 +46,8 @@ func (m *Machine) Status() Status {
 	for r := range m.rings {
 		ring := &m.rings[r]
 		rs := RingStatus{Name: m.plan.Rings[r].Name, State: ring.state.String(), Held: ring.held, Gate: ring.result,
-			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int), Raised: m.raisedOf(r)}
+			Counts: m.counts(r), Evidence: m.evidence(r), Outcomes: make(map[Outcome]int), Raised: m.raisedOf(r),
+			Queued: m.absences.rings[r].queued, Silent: m.absences.rings[r].silent}
 		if ring.state == ringSoaking {
 			rs.Soak = instant(ring.soak)
 		}
@@ -70,6 +73,9 @@ type DeviceStatus struct {
 	Fault    patch.Fault // of the last failure
 	Owes     bool        // a restart
 	Offline  bool        // unreachable when it was last tried
+	Absence  Absence     // which clock runs if it does not answer
+	Absent   time.Time   // since when: it was found unreachable, or a task of it had no answer in time; zero if it answers
+	Leaves   time.Time   // when it leaves the rollout if it is not heard of before ([Away]); zero if it does not, and while that clock stands still
 	Worse    bool        // than before the installation, by a metric of the policy: it counts as failed
 	Silent   bool        // its task is issued, and nothing was reported of it yet
 	Stopping bool        // its task was asked to stop
@@ -86,6 +92,10 @@ func (m *Machine) Device(d int) DeviceStatus {
 		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
 		Stopping: dev.state == running && dev.flags&stopped != 0}
 	s.Left = dev.left()
+	s.Absence, s.Absent = m.absence(int32(d))
+	if at, ok := m.leavesAt(int32(d)); ok && m.stage == StageActive {
+		s.Leaves = instant(at)
+	}
 	if h := m.byHandOf(int32(d)); h.asked > 0 {
 		s.Retried, s.ByHand, s.Retrying = int(h.asked), int(h.begun), m.retrying(int32(d))
 	}

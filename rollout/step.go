@@ -180,6 +180,8 @@ func (m *Machine) followInstall(d int32, r *TaskReport, fault patch.Fault) {
 		m.settle(d, NotApplicable, fault)
 	case fault == patch.Superseded:
 		m.settle(d, Superseded, fault)
+	case fault == patch.Unreachable && m.lostAmid(d) && m.stage != StageEnding:
+		m.bins.postpone(bin{op: OpVerify, fault: fault, spent: true}, d, m.now+max(int64(m.retry.OfflineEvery), int64(r.RetryAfter)))
 	case fault == patch.Permanent || fault == patch.Untrusted:
 		m.settle(d, Failed, fault)
 	default:
@@ -429,6 +431,12 @@ func (m *Machine) expire() {
 // wake does what a timer was set for.
 func (m *Machine) wake(t timer) {
 	dev := &m.dev[t.device]
+	if m.expires(t) {
+		if dev.flags&picked == 0 {
+			m.giveUp(t.device)
+		}
+		return
+	}
 	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 { // one that is asked again in this step may answer
 		dev.flags |= lapsing
 		m.bins.add(bin{what: toLapse}, t.device)

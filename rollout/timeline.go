@@ -92,6 +92,9 @@ type Milestones struct {
 	Left    time.Time `json:"left,omitzero"`    // when the device left or changed, the last time
 	Leaving Leaving   `json:"leaving,omitzero"` // and how; with [Reimaged] the times from Started to Undone are those of the new installation
 
+	Absent  time.Time `json:"absent,omitzero"`  // since when it does not answer, if it does not
+	Absence Absence   `json:"absence,omitzero"` // and which clock runs
+
 	Outcome  Outcome     `json:"outcome"`
 	Former   Outcome     `json:"former,omitzero"`   // with Undone: the outcome when the rollback was decided
 	Fault    patch.Fault `json:"fault,omitzero"`    // of the last failure
@@ -358,6 +361,7 @@ func (t *Timeline) milestones(i int) Milestones {
 		m.Offered = m.Joined
 	}
 	m.Left, m.Leaving = instant(l.left), l.how
+	m.Absence, m.Absent = s.Absence, s.Absent
 	switch {
 	case t.m.plan.Rings[r].asks():
 		m.Approved = instant(t.rings[r].approved)

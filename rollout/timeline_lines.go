@@ -67,12 +67,13 @@ const (
 	workAgain
 	workLapsed
 	workLeft
+	workAway
 	numWorks
 )
 
 func (w work) message(n int) Message {
 	codes := [numWorks]string{"sum-installs", "sum-reboots", "sum-rollbacks", "sum-succeeded", "sum-no-need", "sum-failed",
-		"sum-rolled-back", "sum-busy", "sum-offline", "sum-again", "sum-lapsed", "sum-left"}
+		"sum-rolled-back", "sum-busy", "sum-offline", "sum-again", "sum-lapsed", "sum-left", "sum-away"}
 	code := codes[w]
 	if n == 1 && w <= workRollbacks {
 		code += "-one"
@@ -119,6 +120,8 @@ func (s *story) event(p *Plan, e Event) {
 			s.ended[workRolledBack] += n
 		case Cancelled, Skipped, Unreachable, Gone:
 			s.begun[workLeft] += n
+		case Away:
+			s.begun[workAway] += n
 		default:
 			s.ended[workNoNeed] += n
 		}

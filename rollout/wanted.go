@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -102,6 +103,14 @@ func (m *Machine) full(r *ring, total, inRing int) bool {
 		return true
 	}
 	return r.limit > 0 && r.active+inRing >= r.limit
+}
+
+func (s ringState) String() string {
+	names := [...]string{"waiting", "asking", "open", "soaking", "held", "passed", "failed"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("ring state(%d)", uint8(s))
 }
 
 func (s ringState) opened() bool { return s >= ringOpen && s != ringFailed }

@@ -267,7 +267,7 @@ func mark(o rollout.Outcome) string {
 		return "cross"
 	case rollout.RolledBack:
 		return "back"
-	case rollout.Unreachable:
+	case rollout.Unreachable, rollout.Away:
 		return "ask"
 	}
 	return "dot"
@@ -284,7 +284,7 @@ func class(o rollout.Outcome) string {
 		return "bad"
 	case rollout.RolledBack:
 		return "back"
-	case rollout.Unreachable:
+	case rollout.Unreachable, rollout.Away:
 		return "unknown"
 	}
 	return "left"

@@ -37,6 +37,7 @@ type Auditor struct {
 	raised  map[raising]bool
 
 	breakers breakers
+	idle     time.Time // since when the rollout is not active; zero if it is
 }
 
 type audited struct {
@@ -89,6 +90,7 @@ type audited struct {
 
 	before restartBooks
 	remedy remedyBooks
+	absent awayBooks
 	told   bool           // its task has ended, and what follows was not decided yet
 	answer rollout.Report // how
 }
@@ -194,6 +196,7 @@ func (a *Auditor) Batch(b rollout.Batch) error {
 
 func (a *Auditor) event(at time.Time, e rollout.Event) error {
 	a.tries(at, e)
+	a.away(at, e)
 	switch e := e.(type) {
 	case rollout.Issued:
 		for _, d := range e.Devices {
@@ -243,6 +246,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 					return fmt.Errorf("device %s: a report was kept, and it is another tenant's", a.plan.Devices[r.Device])
 				}
 				d.unended = slices.DeleteFunc(d.unended, func(u loose) bool { return u.seq == r.Seq })
+				d.absent.silent = d.absent.silent && len(d.unended) > 0
 			}
 		}
 	case rollout.SupersededBy:
@@ -260,6 +264,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return errors.New("timed out, and is at nothing")
 			}
 			d.leftRunning(at)
+			d.quiet()
 			d.running = false
 			return nil
 		})
@@ -325,7 +330,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("settled; running %v, %s", d.running, d.outcome)
 			}
-			if err := cmp.Or(d.leaves(at, e.Outcome), d.triedAgain(e.Outcome)); err != nil {
+			if err := cmp.Or(d.leaves(at, e.Outcome), a.leavesAway(at, d, e.Outcome), d.triedAgain(e.Outcome)); err != nil {
 				return err
 			}
 			if d.dropped && e.Outcome != rollout.Superseded {
@@ -338,7 +343,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if e.Outcome == rollout.Succeeded && len(a.plan.Policy.Health.Probes.List) > 0 && !d.fit {
 				return errors.New("succeeded, and its probes were not found up")
 			}
-			d.outcome, d.undone, d.lapsed = e.Outcome, false, false
+			d.outcome, d.undone, d.lapsed, d.offline, d.absent.silent = e.Outcome, false, false, time.Time{}, false
 			d.fresh = e.Outcome == rollout.Succeeded
 			d.taken = d.taken || e.Outcome == rollout.RolledBack
 			return nil
@@ -648,7 +653,7 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 		if ring.Counts.Active != active[r] {
 			return fmt.Errorf("ring %s: %d active, a recount finds %d", ring.Name, ring.Counts.Active, active[r])
 		}
-		if err := cmp.Or(a.recount(r, ring.Counts), a.recountAgain(r, ring.Counts, outcomes[rollout.Failed])); err != nil {
+		if err := cmp.Or(a.recount(r, ring.Counts), a.recountAway(r, m, ring), a.recountAgain(r, ring.Counts, outcomes[rollout.Failed])); err != nil {
 			return err
 		}
 		if planned.MaxActive > 0 && active[r] > planned.MaxActive {

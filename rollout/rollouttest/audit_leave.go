@@ -39,7 +39,7 @@ func (a *Auditor) reopened(at time.Time, e *rollout.Reopened) error {
 	for _, i := range e.Devices {
 		d := &a.devices[i]
 		switch d.outcome {
-		case rollout.Skipped, rollout.Cancelled, rollout.RolledBack, rollout.Gone:
+		case rollout.Skipped, rollout.Cancelled, rollout.RolledBack, rollout.Gone, rollout.Away:
 			return fmt.Errorf("device %s: begins anew, and it is %s", a.plan.Devices[i], d.outcome)
 		}
 		if !d.anew.Equal(at) || d.seq == 0 {

@@ -40,7 +40,7 @@ func (a *Auditor) retriedByHand(e *rollout.Retried) error {
 
 // triedAgain checks that a retry by hand hides no failure when it ends, and ends it.
 func (d *audited) triedAgain(o rollout.Outcome) error {
-	if d.again && (o == rollout.Cancelled || o == rollout.Skipped || o == rollout.Unreachable) {
+	if d.again && (o == rollout.Cancelled || o == rollout.Skipped || o == rollout.Unreachable || o == rollout.Away) {
 		return fmt.Errorf("it had failed, was tried again, and is %s", o)
 	}
 	d.again = false

@@ -154,6 +154,9 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 	if h := dice(uint64(*d) + 0x901e7); h.chance(20) && pol.Reboot.Mode != policy.RebootNever {
 		pol.Reboot.Quiet = []policy.Window{randomWindow(&h)}
 	}
+	if h := dice(uint64(*d) + 0x0ff1d); h.chance(30) {
+		pol.Retry.OfflineDeadline = pol.Retry.Grace + hours(h.upTo(100))
+	}
 	if h := dice(uint64(*d) + 0x4e3edd); h.chance(40) {
 		pol.Retry.Remedies = []policy.Remedy{{Fault: patch.Corrupt, Max: h.upTo(3)}}
 		if h.chance(60) {

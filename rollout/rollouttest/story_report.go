@@ -260,6 +260,12 @@ func (st *story) show() error {
 			if ring.Held != "" {
 				line += ", " + ring.Held
 			}
+			if ring.Queued > 0 {
+				line += fmt.Sprintf(", %d queued", ring.Queued)
+			}
+			if ring.Silent > 0 {
+				line += fmt.Sprintf(", %d silent", ring.Silent)
+			}
 			st.out = append(st.out, line)
 			st.devices(r, i)
 		}

@@ -103,6 +103,8 @@ func (s *scene) option(key, value string) error {
 		return number(&p.Retry.BusyLimit, value)
 	case "offline-every":
 		return text(&p.Retry.OfflineEvery, value)
+	case "offline-deadline":
+		return text(&p.Retry.OfflineDeadline, value)
 	case "grace":
 		return text(&p.Retry.Grace, value)
 	case "timeout":

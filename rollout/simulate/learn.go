@@ -134,7 +134,7 @@ func counts(x *rollout.Try) bool {
 
 func (k *learned) device(tries []rollout.Try, outcome rollout.Outcome) {
 	k.devices++
-	if outcome == rollout.Unreachable {
+	if outcome == rollout.Unreachable || outcome == rollout.Away {
 		k.gone++
 		return
 	}

@@ -47,7 +47,7 @@ ok cyd backup=b3 made=-1h
     cyd: failed (transient)
 show
     active
-      all: passed
+      all: passed, 1 queued
         ada failed
         bob failed
         cyd failed

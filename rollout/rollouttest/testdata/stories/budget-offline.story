@@ -39,7 +39,7 @@ done
     ada: succeeded
 show
     active
-      all: open
+      all: open, 1 queued
         ada succeeded
         bob succeeded
         cyd unsettled

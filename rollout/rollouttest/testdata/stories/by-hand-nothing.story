@@ -30,7 +30,7 @@ fail dan unreachable
 running cyd
 wait 3h
 explain bob
-    unreachable since day 2, 08:00
+    unreachable since day 2, 08:00, and nothing is at work there: what it is to get waits for it
     install is tried again at day 3, 08:00 (unreachable)
     tried again by hand, times: 1; installations begun so: 0; of its own: 1 of 1
     next: day 3, 08:00
@@ -41,14 +41,14 @@ until day 2 12:30
     dan bob: unreachable for too long to wait for
 show
     active
-      all: soaking
+      all: soaking, 2 queued, 1 silent
         ada failed, 0 by hand
         bob unsettled, 0 by hand
         cyd unsettled, verify is running, 1 by hand
         dan unsettled, 0 by hand
         eve succeeded
 explain bob
-    unreachable since day 2, 08:00
+    unreachable since day 2, 08:00, and nothing is at work there: what it is to get waits for it
     install is tried again at day 3, 08:00 (unreachable)
     the next window opens day 3, 08:00
     tried again by hand, times: 1; installations begun so: 0; of its own: 1 of 1

@@ -23,7 +23,7 @@ fail bob cyd unreachable
     install bob cyd again at day 1, 11:00 (unreachable)
 show
     active
-      canary: held, inconclusive
+      canary: held, inconclusive, 2 queued
         ada succeeded
         bob unsettled
         cyd unsettled

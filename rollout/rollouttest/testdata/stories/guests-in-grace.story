@@ -49,7 +49,7 @@ done kvm
     kvm: succeeded
 show
     active
-      all: passed
+      all: passed, 1 queued
         kvm succeeded
         vm1 succeeded
         vm2 unsettled, install is running

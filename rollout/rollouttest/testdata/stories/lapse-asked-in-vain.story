@@ -42,7 +42,7 @@ wait 12h
     day 2, 21:32:55
     verify bob
 explain ada
-    unreachable since day 1, 09:00
+    unreachable since day 1, 09:00, and what was begun there may be at work or have taken effect: it is looked at before anything else
     1 of 1 devices are being worked on in ring all
 done bob
     day 2, 22:00

@@ -20,7 +20,7 @@ wait
     ring canary is held: inconclusive
 show
     active
-      canary: held, inconclusive
+      canary: held, inconclusive, 1 queued
         ada succeeded
         bob unsettled
       broad: waiting

@@ -26,7 +26,7 @@ until day 2 09:00
     install cyd
 show
     active
-      canary: passed
+      canary: passed, 1 queued
         ada succeeded
         bob unsettled
       broad: open

@@ -17,13 +17,13 @@ wait
     ada: unreachable for too long to wait for
     install bob
 explain ada
-    unreachable since day 1, 09:00
+    unreachable since day 1, 09:00, and what was begun there may be at work or have taken effect: it is looked at before anything else
     verify is tried again at day 2, 21:00 (unreachable)
     1 of 1 devices are being worked on in ring canary
     next: day 2, 21:00
 show
     active
-      canary: open
+      canary: open, 1 silent
         ada unsettled, waits to verify
         bob unsettled, install is running
       broad: waiting
@@ -36,7 +36,7 @@ done bob
     install cyd
 show
     active
-      canary: passed
+      canary: passed, 1 silent
         ada unsettled, waits to verify
         bob succeeded
       broad: open

@@ -15,7 +15,7 @@ done ada
     ada: succeeded
 show
     active
-      canary: open
+      canary: open, 1 queued
         ada succeeded
         bob unsettled
         cyd unsettled, install is running
@@ -29,7 +29,7 @@ done cyd
     install dee
 show
     active
-      canary: passed
+      canary: passed, 1 queued
         ada succeeded
         bob unsettled
         cyd succeeded

@@ -31,7 +31,7 @@ ok bob
 fail bob unreachable
     probe bob again at day 1, 12:00 (unreachable)
 explain bob
-    unreachable since day 1, 11:00
+    unreachable since day 1, 11:00, and what was begun there may be at work or have taken effect: it is looked at before anything else
     probe is tried again at day 1, 12:00 (unreachable)
     next: day 1, 12:00
 until day 1 11:59

@@ -16,7 +16,7 @@ wait 1h
     day 1, 10:00
     backup ada
 explain bob
-    unreachable since day 1, 09:00
+    unreachable since day 1, 09:00, and nothing is at work there: what it is to get waits for it
     rate 1 in 1h: next at day 1, 11:00
     next: day 1, 11:00
 done

@@ -17,7 +17,7 @@ fail ada unreachable
     day 1, 09:15
     remedy ada again at day 1, 10:15 (unreachable)
 explain ada
-    unreachable since day 1, 09:15
+    unreachable since day 1, 09:15, and nothing is at work there: what it is to get waits for it
     install is tried again at day 1, 10:15 (unreachable)
     it gets a remedy for disk-full first, 0 of at most 1 so far
     next: day 1, 10:15

@@ -66,7 +66,7 @@ cancel
     stop cyd
 show
     ending
-      all: open
+      all: open, 2 silent
         ada skipped
         bob unsettled, waits to reboot, owes a restart
         cyd unsettled, look is running

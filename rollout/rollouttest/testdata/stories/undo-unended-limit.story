@@ -9,10 +9,10 @@ start q1 salt=1
     install ada bob
 running ada
 fail ada unreachable
-    install ada again at day 1, 10:00 (unreachable)
+    verify ada again at day 1, 10:00 (unreachable)
 wait 1h
     day 1, 10:00
-    install ada
+    verify ada
 wait 3h
     day 1, 13:00
     bob: no answer in time
@@ -24,7 +24,6 @@ undo reason="bad patch"
     roll back ada bob, by hans: bad patch
     quarantine p1: bad patch
     rollout is undoing, by hans: bad patch
-    stop ada
     verify bob
 wait 15m
 explain bob
@@ -39,14 +38,15 @@ wait 30m
     verify bob
     day 1, 14:00
     ada: no answer in time
-    verify ada
+    ada: rollback-failed (needs-user)
 missing bob idle=no
     day 1, 14:15
     bob: rollback-failed (needs-user)
+    rollout is halted
 show
-    undoing
+    halted
       all: passed
-        ada unsettled, verify is running
+        ada rollback-failed
         bob rollback-failed
 
 # Once it is known that nothing runs there, it may be rolled back after all.
@@ -57,6 +57,5 @@ undo-device bob reason="looked at"
 ok bob idle=yes
     rollback bob
 done
-    verify ada again at day 1, 14:20
     verify bob, gone
     bob: rolled-back

@@ -13,7 +13,7 @@ done ada
 fail bob unreachable
     install bob again at day 1, 17:00 (unreachable)
 explain bob
-    unreachable since day 1, 09:00
+    unreachable since day 1, 09:00, and nothing is at work there: what it is to get waits for it
     install is tried again at day 1, 17:00 (unreachable)
     next: day 1, 17:00
 wait

@@ -47,7 +47,7 @@ show
         bob skipped
         eve skipped
         fay succeeded
-      broad: open
+      broad: open, 1 silent
         cyd skipped
         dan unsettled, verify is running
 done
