@@ -28,21 +28,22 @@ type Probes struct {
 type Probe struct {
 	Name    string     `json:"name" yaml:"name"`                           // of the probe, for people: "till"
 	Check   ProbeCheck `json:"check,omitempty" yaml:"check,omitempty"`     // what is looked at
-	Of      string     `json:"of" yaml:"of"`                               // the service, the application, or the deployer's own name for a custom check
+	Of      string     `json:"of" yaml:"of"`                               // the service, the application, the key of the registry, or the deployer's own name for a custom check
 	Version string     `json:"version,omitempty" yaml:"version,omitempty"` // with the check version: the application must have this one or a newer one
-	With    []string   `json:"with,omitempty" yaml:"with,omitempty"`       // with the check custom: its parameters, each as name=value
+	With    []string   `json:"with,omitempty" yaml:"with,omitempty"`       // with the checks custom and registry: the parameters, each as name=value
 }
 
 // ProbeCheck says what a probe looks at.
 type ProbeCheck uint8
 
 const (
-	ProbeService ProbeCheck = iota // a service is up
-	ProbeVersion                   // an application has a version, or a newer one
-	ProbeCustom                    // what the deployer knows by that name
+	ProbeService  ProbeCheck = iota // a service is up
+	ProbeVersion                    // an application has a version, or a newer one
+	ProbeCustom                     // what the deployer knows by that name
+	ProbeRegistry                   // a key of the registry of Windows is there, or a value in it, or it holds something: [Probe.Registry]
 )
 
-func probeCheckNames() enum.Names { return enum.Names{"service", "version", "custom"} }
+func probeCheckNames() enum.Names { return enum.Names{"service", "version", "custom", "registry"} }
 
 // String returns the lower-case name, as used in JSON and YAML.
 func (v ProbeCheck) String() string { return probeCheckNames().String("check", int(v)) }
@@ -171,8 +172,17 @@ func (c *checker) probes(path string, p *Probes) {
 		case x.Version != "":
 			c.fault(join(at, "version"), "only the check version has one")
 		}
-		if len(x.With) > 0 && x.Check != ProbeCustom {
-			c.fault(join(at, "with"), "only the check custom has parameters")
+		switch x.Check {
+		case ProbeRegistry:
+			if _, field, wrong := x.registry(); wrong != "" && x.Of != "" {
+				c.fault(at+"."+field, "%s", wrong)
+			}
+			continue
+		case ProbeCustom:
+		default:
+			if len(x.With) > 0 {
+				c.fault(join(at, "with"), "only the checks custom and registry have parameters")
+			}
 		}
 		for k, with := range x.With {
 			if name, _, ok := strings.Cut(with, "="); !ok || name == "" {

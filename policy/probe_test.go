@@ -10,7 +10,8 @@ import (
 
 func TestValidateNamesTheFieldOfProbes(t *testing.T) {
 	p := Policy{Name: "p", Health: Health{Probes: Probes{List: []Probe{{Name: "till", Of: "tilld"}, {Name: "app", Check: ProbeVersion, Of: "till", Version: "4.2"},
-		{Name: "web", Check: ProbeCustom, Of: "http", With: []string{"url=a=b"}}}, Before: ProbeLeavesOut}}}
+		{Name: "web", Check: ProbeCustom, Of: "http", With: []string{"url=a=b"}},
+		{Name: "key", Check: ProbeRegistry, Of: `HKLM\SOFTWARE\Acme`, With: []string{"value=Version", "is=4.2", "view=32"}}}, Before: ProbeLeavesOut}}}
 	require.NoError(t, p.Validate())
 	for want, spoil := range map[string]func(*Probes){
 		"before: probes before 9 has no name":                               func(p *Probes) { p.Before = 9 },
@@ -26,9 +27,23 @@ func TestValidateNamesTheFieldOfProbes(t *testing.T) {
 		"list[0].of: missing":                                               func(p *Probes) { p.List[0].Of = "" },
 		"list[1].version: missing":                                          func(p *Probes) { p.List[1].Version = "" },
 		"list[0].version: only the check version has one":                   func(p *Probes) { p.List[0].Version = "1" },
-		"list[0].with: only the check custom has parameters":                func(p *Probes) { p.List[0].With = []string{"a=b"} },
+		"list[0].with: only the checks custom and registry have parameters": func(p *Probes) { p.List[0].With = []string{"a=b"} },
 		`list[2].with[0]: "=b" is not name=value`:                           func(p *Probes) { p.List[2].With = []string{"=b"} },
 		`list[2].with[1]: "b" is not name=value`:                            func(p *Probes) { p.List[2].With = []string{"a=", "b"} },
+		"list[3].of: missing":                                               func(p *Probes) { p.List[3].Of = "" },
+		`list[3].of: "HKCU\\SOFTWARE" does not begin with HKLM\`:            func(p *Probes) { p.List[3].Of = `HKCU\SOFTWARE` },
+		`list[3].of: "HKLM\\" has a part that is no name of a key`:          func(p *Probes) { p.List[3].Of = `HKLM\` },
+		`list[3].of: "HKLM\\a\\\\b" has a part that is no name of a key`:    func(p *Probes) { p.List[3].Of = `HKLM\a\\b` },
+		`list[3].of: "HKLM\\a\"" has a quote`:                               func(p *Probes) { p.List[3].Of = `HKLM\a"` },
+		`list[3].of: "HKLM\\Büro" has other characters than those of ASCII`: func(p *Probes) { p.List[3].Of = `HKLM\Büro` },
+		"list[3].version: only the check version has one":                   func(p *Probes) { p.List[3].Version = "1" },
+		`list[3].with[0]: "value" is not name=value`:                        func(p *Probes) { p.List[3].With = []string{"value"} },
+		`list[3].with[0]: "value=" is no name of a value`:                   func(p *Probes) { p.List[3].With = []string{"value="} },
+		`list[3].with[0]: "Value=a" is none of value, is and view`:          func(p *Probes) { p.List[3].With = []string{"Value=a"} },
+		`list[3].with[1]: "value=b" is the second of its name`:              func(p *Probes) { p.List[3].With = []string{"value=a", "value=b"} },
+		`list[3].with[1]: "is=ü" has other characters than those of ASCII`:  func(p *Probes) { p.List[3].With = []string{"value=a", "is=ü"} },
+		`list[3].with[0]: "view=16" is neither view=32 nor view=64`:         func(p *Probes) { p.List[3].With = []string{"view=16"} },
+		"list[3].with: is=1 needs a value":                                  func(p *Probes) { p.List[3].With = []string{"is=1"} },
 	} {
 		t.Run(want, func(t *testing.T) {
 			bad := p
@@ -53,4 +68,16 @@ func ExampleProbes() {
 	// Output:
 	// web (service nginx), till (version contoso-till 4.2); within 15m, every 1m; before: forgive; after: failed
 	// none
+}
+
+func ExampleProbe_Registry() {
+	p := Probe{Name: "till", Check: ProbeRegistry, Of: `HKLM\SOFTWARE\Acme\Till`, With: []string{"value=Enabled", "is=1"}}
+	c, err := p.Registry()
+	fmt.Println(c.Key, c.Value, c.Is, err)
+	p.With = []string{"vaule=Enabled"}
+	_, err = p.Registry()
+	fmt.Println(err)
+	// Output:
+	// HKLM\SOFTWARE\Acme\Till Enabled 1 <nil>
+	// policy: probe "till": with[0]: "vaule=Enabled" is none of value, is and view
 }

@@ -14,7 +14,9 @@ import (
 
 // Probe implements [rollout.Prober]. An application is looked up by its name in the database of the package manager, and a service by the
 // name of its unit where the device runs systemd: "nginx" is nginx.service. A unit that is starting, or that systemd does not know, is not
-// up. On devices with Windows it is looked up by its key, "Spooler", with sc.exe; one that is starting or paused is not up. Of custom checks nothing is known here: a vendor that has some answers them in a deployer around this one.
+// up. On devices with Windows it is looked up by its key, "Spooler", with sc.exe; one that is starting or paused is not up.
+// The registry is that of such devices, read by reg.exe; others have none. Of custom checks nothing is known here: a vendor that has some
+// answers them in a deployer around this one.
 func (f *Forward) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return f.begin(ctx, t, desk.Begun{Op: t.Op}, func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report {
 		var r rollout.Report
@@ -44,6 +46,8 @@ func (w *work) probe(ctx context.Context, probes []policy.Probe) (rollout.Report
 			}
 		case policy.ProbeService:
 			result, err = w.service(ctx, p)
+		case policy.ProbeRegistry:
+			result, err = w.registry(ctx, p)
 		}
 		if err != nil {
 			return rollout.Report{}, fmt.Errorf("%s: probe %s: %w", w.name, p.Name, err)
@@ -102,6 +106,21 @@ func (w *work) service(ctx context.Context, p *policy.Probe) (rollout.ProbeResul
 		r.Message = p.Of + " is " + is["ActiveState"]
 	}
 	return r, nil
+}
+
+func (w *work) registry(ctx context.Context, p *policy.Probe) (rollout.ProbeResult, error) {
+	r := rollout.ProbeResult{Name: p.Name, Message: w.name + " knows of no registry"}
+	tool, ok := w.Tool.(Registrar)
+	if !ok {
+		return r, nil
+	}
+	c, err := p.Registry()
+	if err != nil {
+		r.Message = err.Error()
+		return r, nil
+	}
+	r.Up, r.Message, err = tool.Registry(ctx, c)
+	return r, err
 }
 
 // unitName passes the names of units, and no patterns or options (systemd.unit(5)).

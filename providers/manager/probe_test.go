@@ -80,6 +80,7 @@ func TestWhatProbesFind(t *testing.T) {
 		{"hello", "3-1", policy.ProbeVersion, patch.No, "hello is 2-1, older than 3-1"},
 		{"world", "1-1", policy.ProbeVersion, patch.No, "world is not installed"},
 		{"till", "", policy.ProbeCustom, patch.Unknown, "shelf knows no check till"},
+		{`HKLM\SOFTWARE\Acme`, "", policy.ProbeRegistry, patch.Unknown, "shelf knows of no registry"},
 	} {
 		t.Run(row.of+" "+row.version, func(t *testing.T) {
 			r := probe(t, policy.Probe{Name: "it", Check: row.check, Of: row.of, Version: row.version})

@@ -9,6 +9,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 )
 
 // ErrNotOffered is wrapped by the error of [Tool.Plan] when no source that the device knows has a version. A [Fetcher] fetches
@@ -54,7 +55,7 @@ type Words interface {
 }
 
 // A Tool is the package manager of one device. Further abilities of it are found by their interfaces: [Fetcher], [Summer], [Keeper],
-// [Repairer], [Cleaner], [Prover], [Holder], [Servicer]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
+// [Repairer], [Cleaner], [Prover], [Holder], [Servicer], [Registrar]. Methods are not called at the same time; errors are classified by [patch.FaultOf].
 type Tool interface {
 	// Look tells what is on the device, afresh.
 	Look(ctx context.Context) (*Sight, error)
@@ -117,6 +118,13 @@ type Holder interface {
 type Servicer interface {
 	// Service says whether a service is up, and how it stands in words. What cannot be told is unknown, and no error.
 	Service(ctx context.Context, name string) (patch.Tri, string, error)
+}
+
+// A Registrar is a Tool whose devices have a registry, those with Windows.
+type Registrar interface {
+	// Registry says whether the registry is as c wants it, and how it is in words, without what stands there. What cannot be told is
+	// unknown, and no error.
+	Registry(ctx context.Context, c policy.RegistryCheck) (patch.Tri, string, error)
 }
 
 // A Sight is what a device looks like.

@@ -205,7 +205,7 @@ func (d *device) probe(p *policy.Probe, b Behaviour) rollout.ProbeResult {
 	switch {
 	case slices.Contains(b.Down, p.Of):
 		r.Up, r.Message = patch.No, "told to be down"
-	case p.Check == policy.ProbeCustom && !slices.Contains(b.Up, p.Of):
+	case (p.Check == policy.ProbeCustom || p.Check == policy.ProbeRegistry) && !slices.Contains(b.Up, p.Of):
 		r.Up, r.Message = patch.Unknown, "no such check"
 	case p.Check == policy.ProbeService && len(d.broken) > 0:
 		r.Up, r.Message = patch.No, fmt.Sprintf("%s is broken", d.broken[0])

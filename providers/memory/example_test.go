@@ -112,7 +112,8 @@ func ExampleFleet_Probe() {
 	fleet.AddDevice(inventory.Device{Tenant: "acme", ID: "ada", Software: []inventory.Software{software("openssl", "3.0.14")}})
 	report, err := fleet.Probe(context.Background(), rollout.Task{ID: "acme:q1/pilot/ada/precheck/1", Rollout: rollout.Key{Tenant: "acme", ID: "q1"},
 		Tenant: "acme", Device: "ada", Op: rollout.OpPrecheck, Probes: []policy.Probe{{Name: "till", Of: "tilld"}, {Name: "web", Of: "nginx"},
-			{Name: "crypto", Check: policy.ProbeVersion, Of: "openssl", Version: "3.0.17"}, {Name: "queue", Check: policy.ProbeCustom, Of: "rabbitmq"}}})
+			{Name: "crypto", Check: policy.ProbeVersion, Of: "openssl", Version: "3.0.17"}, {Name: "queue", Check: policy.ProbeCustom, Of: "rabbitmq"},
+			{Name: "switch", Check: policy.ProbeRegistry, Of: `HKLM\SOFTWARE\Till`}}})
 	fmt.Println(report.Phase, err)
 	for _, p := range report.Probes {
 		fmt.Printf("%s: %s (%s)\n", p.Name, p.Up, p.Message)
@@ -123,4 +124,5 @@ func ExampleFleet_Probe() {
 	// web: no (told to be down)
 	// crypto: no (openssl is 3.0.14, older than 3.0.17)
 	// queue: unknown (no such check)
+	// switch: unknown (no such check)
 }

@@ -63,8 +63,8 @@ type Behaviour struct {
 
 	Damage patch.Fault // installations fail so and change nothing, until a remedy for it has ended on the device
 
-	Down []string // services and custom checks that a probe finds down
-	Up   []string // custom checks that a probe finds up; of all others it knows nothing
+	Down []string // services, keys of the registry and custom checks that a probe finds down
+	Up   []string // keys of the registry and custom checks that a probe finds up; of all others it knows nothing
 }
 
 // AddPatch publishes patches. One with the ID of another takes its place.

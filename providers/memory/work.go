@@ -64,7 +64,7 @@ func (f *Fleet) Remedy(ctx context.Context, t rollout.Task) (rollout.Report, err
 }
 
 // Probe implements [rollout.Prober]. A service is up unless Behaviour.Down names it or content that the device has is broken; an
-// application has the version that its software says; of a custom check it knows what Behaviour.Up and Behaviour.Down say.
+// application has the version that its software says; of the registry and of a custom check it knows what Behaviour.Up and Behaviour.Down say.
 func (f *Fleet) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	op := rollout.OpProbe
 	if t.Op == rollout.OpPrecheck {

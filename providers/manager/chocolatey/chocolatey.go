@@ -23,6 +23,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager"
 	"github.com/patchflow/patchflow/providers/manager/internal/grammar"
 	"github.com/patchflow/patchflow/providers/manager/internal/signs"
@@ -42,9 +43,10 @@ func New(c manager.Config) (*manager.Fleet, error) {
 type machine struct{ *manager.Access }
 
 var (
-	_ manager.Keeper   = (*machine)(nil)
-	_ manager.Holder   = (*machine)(nil)
-	_ manager.Servicer = (*machine)(nil)
+	_ manager.Keeper    = (*machine)(nil)
+	_ manager.Holder    = (*machine)(nil)
+	_ manager.Servicer  = (*machine)(nil)
+	_ manager.Registrar = (*machine)(nil)
 )
 
 // run runs choco and classifies how it has ended.
@@ -158,6 +160,11 @@ func (m *machine) Plan(ctx context.Context, j manager.Job) ([]manager.Move, erro
 // Service implements [manager.Servicer].
 func (m *machine) Service(ctx context.Context, name string) (patch.Tri, string, error) {
 	return windows.Service(ctx, m.Access, name)
+}
+
+// Registry implements [manager.Registrar].
+func (m *machine) Registry(ctx context.Context, c policy.RegistryCheck) (patch.Tri, string, error) {
+	return windows.Lookup(ctx, m.Run, c)
 }
 
 // Carry implements [manager.Tool].

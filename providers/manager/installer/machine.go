@@ -13,6 +13,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager"
 	"github.com/patchflow/patchflow/providers/manager/internal/desk"
 	"github.com/patchflow/patchflow/providers/manager/internal/windows"
@@ -32,10 +33,11 @@ type machine struct {
 }
 
 var (
-	_ manager.Tool     = (*machine)(nil)
-	_ manager.Summer   = (*machine)(nil)
-	_ manager.Keeper   = (*machine)(nil)
-	_ manager.Servicer = (*machine)(nil)
+	_ manager.Tool      = (*machine)(nil)
+	_ manager.Summer    = (*machine)(nil)
+	_ manager.Keeper    = (*machine)(nil)
+	_ manager.Servicer  = (*machine)(nil)
+	_ manager.Registrar = (*machine)(nil)
 )
 
 // An entry is a product as it is registered.
@@ -141,6 +143,11 @@ func (m *machine) Ready(ctx context.Context) error { return windows.Ready(ctx, m
 // Service implements [manager.Servicer].
 func (m *machine) Service(ctx context.Context, name string) (patch.Tri, string, error) {
 	return windows.Service(ctx, m.Access, name)
+}
+
+// Registry implements [manager.Registrar].
+func (m *machine) Registry(ctx context.Context, c policy.RegistryCheck) (patch.Tri, string, error) {
+	return windows.Lookup(ctx, m.Run, c)
 }
 
 // sum returns the SHA-256 of a file on the device, as certutil.exe tells it: in the one line that is 64 hexadecimal digits, which older

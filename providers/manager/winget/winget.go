@@ -28,6 +28,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/providers/manager"
 	"github.com/patchflow/patchflow/providers/manager/internal/desk"
 	"github.com/patchflow/patchflow/providers/manager/internal/grammar"
@@ -57,9 +58,10 @@ func New(c manager.Config) (*manager.Forward, error) {
 type machine struct{ *manager.Access }
 
 var (
-	_ manager.Tool     = (*machine)(nil)
-	_ manager.Summer   = (*machine)(nil)
-	_ manager.Servicer = (*machine)(nil)
+	_ manager.Tool      = (*machine)(nil)
+	_ manager.Summer    = (*machine)(nil)
+	_ manager.Servicer  = (*machine)(nil)
+	_ manager.Registrar = (*machine)(nil)
 )
 
 // A listed is a package of the list.
@@ -155,6 +157,11 @@ func (m *machine) run(ctx context.Context, argv []string) (transport.Result, err
 // Service implements [manager.Servicer].
 func (m *machine) Service(ctx context.Context, name string) (patch.Tri, string, error) {
 	return windows.Service(ctx, m.Access, name)
+}
+
+// Registry implements [manager.Registrar].
+func (m *machine) Registry(ctx context.Context, c policy.RegistryCheck) (patch.Tri, string, error) {
+	return windows.Lookup(ctx, m.Run, c)
 }
 
 // Carry implements [manager.Tool].

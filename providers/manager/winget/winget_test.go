@@ -102,19 +102,24 @@ func ExampleClassify() {
 	// busy
 }
 
-func TestServicesAreProbed(t *testing.T) {
+func TestServicesAndTheRegistryAreProbed(t *testing.T) {
 	p := replay.Open(t, "testdata/device.txt")
 	f := kit().Open(t, p)
 	task := replay.Task(1, rollout.OpProbe, lamp("1.7.1"))
 	for _, name := range []string{"Spooler", "Nobody", "/query", "a b"} {
 		task.Probes = append(task.Probes, policy.Probe{Name: name, Check: policy.ProbeService, Of: name})
 	}
+	for name, with := range map[string][]string{"bulbs": {"value=Bulbs", "is=3"}, "bulb": {"vaule=Bulbs"}} {
+		task.Probes = append(task.Probes, policy.Probe{Name: name, Check: policy.ProbeRegistry, Of: `HKLM\SOFTWARE\Acme\Lamp`, With: with})
+	}
 	r, err := f.Probe(t.Context(), task)
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, r.Message)
-	require.Equal(t, []rollout.ProbeResult{
+	require.ElementsMatch(t, []rollout.ProbeResult{
 		{Name: "Spooler", Up: patch.Yes, Message: "Spooler is running"}, {Name: "Nobody", Up: patch.No, Message: "there is no service Nobody"},
 		{Name: "/query", Message: `"/query" is no name of a service`}, {Name: "a b", Message: `"a b" is no name of a service`},
+		{Name: "bulbs", Up: patch.Yes, Message: `HKLM\SOFTWARE\Acme\Lamp: the value Bulbs holds what it is to hold`},
+		{Name: "bulb", Message: `policy: probe "bulb": with[0]: "vaule=Bulbs" is none of value, is and view`},
 	}, r.Probes)
 	require.Equal(t, 2, p.Count("sc.exe"))
 }

@@ -75,6 +75,7 @@ func TestUnderWine(t *testing.T) {
 	w := winetest.Open(t)
 	t.Run("services", func(t *testing.T) { servicesOf(t, w.Run) })
 	t.Run("registry", func(t *testing.T) { registryOf(t, w.Run) })
+	t.Run("lookups", func(t *testing.T) { lookupOf(t, w.Run) })
 }
 
 // servicesOf asks sc.exe for a service that is stopped, one that was started, and one that is not there.
