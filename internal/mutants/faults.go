@@ -403,6 +403,8 @@ func faults() []fault {
 			"\t\t\tdefault:\n\t\t\t\treturn nil, fmt.Errorf(\"brew: plan: %.200q is not understood: %w\", line, patch.ErrPermanent)\n", "\t\t\tdefault:\n\t\t\t\tpart = other\n", []string{"./providers/manager/brew"}},
 		{"Windows Installer is not waited for", "providers/manager/internal/windows/windows.go",
 			"case *s.Installing:", "case *s.Installing && false:", []string{"./providers/manager/winget", "./providers/manager/chocolatey"}},
+		{"a restart that nobody has asked for is waited for", "providers/manager/work.go",
+			"case s.Scan.BootID == \"\", s.Scan.BootID == boot && b.Asked:", "case s.Scan.BootID == \"\", s.Scan.BootID == boot:", []string{"./providers/manager/apt"}},
 		{"a package is run whatever it holds", "providers/manager/installer/machine.go",
 			"if err == nil && !strings.EqualFold(sum, k.SHA256) {", "if err == nil && sum == \"\" {", []string{"./providers/manager/installer"}},
 	}

@@ -198,7 +198,7 @@ func (f *Forward) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, e
 		}
 	}
 	return f.begin(ctx, t, desk.Begun{Op: rollout.OpReboot, BootID: boot}, func(ctx context.Context, w *work, cancelled <-chan struct{}) rollout.Report {
-		return w.reboot(ctx, boot)
+		return w.reboot(ctx, t.ID, boot)
 	})
 }
 

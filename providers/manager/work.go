@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -417,7 +418,7 @@ func (w *work) rollback(ctx context.Context, t rollout.Task, wished <-chan struc
 func (w *work) outlast(ctx context.Context, t rollout.Task, why error) rollout.Report {
 	settle := w.settle(t)
 	for {
-		if r, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
+		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
 			return r
 		}
 		if !w.m.Pause(ctx) {
@@ -428,41 +429,45 @@ func (w *work) outlast(ctx context.Context, t rollout.Task, why error) rollout.R
 
 // settle tells how a task stands whose work nobody waits for any more, by what is true on the device.
 func (w *work) settle(t rollout.Task) desk.Settle {
-	return func(ctx context.Context, b desk.Begun) (rollout.Report, error) {
+	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again desk.Work, err error) {
 		now := *w.m
 		now.Lock = -1
 		at := newWork(&now)
 		s, err := at.Look(ctx)
 		if err != nil {
-			return rollout.Report{}, err
-		}
-		if b.Op == rollout.OpReboot {
-			if s.Scan.BootID == "" || s.Scan.BootID == b.BootID {
-				return rollout.Report{Phase: rollout.PhaseRunning}, nil
-			}
-			return at.report(s), nil
-		}
-		err = at.Ready(ctx)
-		switch fault := patch.FaultOf(err); {
-		case fault == patch.Busy:
-			return rollout.Report{Phase: rollout.PhaseRunning}, nil
-		case unseen(err):
-			return rollout.Report{}, err
-		}
-		if s, err = at.Look(ctx); err != nil {
-			return rollout.Report{}, err
+			return rollout.Report{}, nil, err
 		}
 		op := b.Op
 		if op == rollout.OpUnknown {
 			op = t.Op
 		}
+		if op == rollout.OpReboot {
+			switch boot := cmp.Or(b.BootID, t.BootID, s.Scan.BootID); {
+			case s.Scan.BootID == "", s.Scan.BootID == boot && b.Asked:
+				return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+			case s.Scan.BootID == boot:
+				// Who was to ask it to restart has got no further. To ask twice does no harm: a boot ends once.
+				return rollout.Report{}, func(ctx context.Context, _ <-chan struct{}) rollout.Report { return w.reboot(ctx, t.ID, boot) }, nil
+			}
+			return at.report(s), nil, nil
+		}
+		err = at.Ready(ctx)
+		switch fault := patch.FaultOf(err); {
+		case fault == patch.Busy:
+			return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+		case unseen(err):
+			return rollout.Report{}, nil, err
+		}
+		if s, err = at.Look(ctx); err != nil {
+			return rollout.Report{}, nil, err
+		}
 		switch op {
 		case rollout.OpDownload:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil, nil
 		case rollout.OpRemedy:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the remedy was broken off"}, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the remedy was broken off"}, nil, nil
 		case rollout.OpPrecheck, rollout.OpProbe:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, nil, nil
 		}
 		left := 0
 		if op == rollout.OpRollback {
@@ -478,15 +483,15 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		}
 		switch {
 		case unseen(err):
-			return rollout.Report{}, err
+			return rollout.Report{}, nil, err
 		case err != nil:
-			return rollout.Failure(err), nil
+			return rollout.Failure(err), nil, nil
 		case left == 0:
-			return at.report(s), nil
+			return at.report(s), nil, nil
 		case errors.Is(s.Wrong, patch.ErrCorrupt):
-			return rollout.Failure(fmt.Errorf("%s: %s was interrupted: %w", w.name, op, s.Wrong)), nil
+			return rollout.Failure(fmt.Errorf("%s: %s was interrupted: %w", w.name, op, s.Wrong)), nil, nil
 		}
-		return rollout.Failure(fmt.Errorf("%s: %s was interrupted before it was done", w.name, op)), nil
+		return rollout.Failure(fmt.Errorf("%s: %s was interrupted before it was done", w.name, op)), nil, nil
 	}
 }
 
@@ -545,7 +550,7 @@ func (w *work) verify(ctx context.Context, t rollout.Task) (rollout.Report, erro
 }
 
 // reboot restarts the device and waits until it is back with another boot.
-func (w *work) reboot(ctx context.Context, boot string) rollout.Report {
+func (w *work) reboot(ctx context.Context, id rollout.TaskID, boot string) rollout.Report {
 	s, err := w.Look(ctx)
 	if err != nil {
 		return rollout.Failure(err)
@@ -560,6 +565,7 @@ func (w *work) reboot(ctx context.Context, boot string) rollout.Report {
 	if err == nil && res.Ended && !res.OK() {
 		return rollout.Failure(w.m.wrap("restart", desk.Failed(res)))
 	}
+	_ = w.m.book.Asked(ctx, id) // it may be going down already: then its next boot tells
 	for {
 		if s, err := w.Look(ctx); err == nil && s.Scan.BootID != "" && s.Scan.BootID != boot {
 			return w.report(s)

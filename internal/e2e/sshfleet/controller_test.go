@@ -46,6 +46,7 @@ type orders struct {
 	Restart    []string // a device
 	Clock      clock
 	Policy     policy.Policy
+	Patience   time.Duration // it ends after so long, and says what it was waiting for
 }
 
 // A clock shows another hour than the machine's, and may go faster: a night at one in the afternoon.
@@ -179,6 +180,9 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 			}
 			for _, e := range x.Batch.Events {
 				say(strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e), "rollout.")))
+				if staged, ok := e.(rollout.Staged); ok && staged.Stage == rollout.StageHalted {
+					cancel() // nobody is there to resume it
+				}
 			}
 		}})
 	if err != nil {
@@ -196,7 +200,15 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 			return err
 		}
 	}
+	patience := time.AfterFunc(c.Patience, cancel)
 	_, err = r.Wait(ctx, key())
+	if patience.Stop(); err != nil {
+		told, readErr := read(context.WithoutCancel(ctx), j)
+		if readErr == nil {
+			stuck(r, told)
+		}
+		err = errors.Join(err, readErr)
+	}
 	select {
 	case bad := <-degraded:
 		err = errors.Join(err, bad)
@@ -205,6 +217,22 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 	cancel()
 	<-ended
 	return err
+}
+
+// stuck prints why the rollout is not done, and what became of each task of the devices that have failed or are not done.
+func stuck(r *runner.Runner, told *rollout.Timeline) {
+	status, bad, err := r.Status(context.Background(), key())
+	fmt.Println("stuck:", status.Stage, status.Why, bad, err)
+	for i, id := range told.Plan().Devices {
+		if told.Machine().Device(i).Outcome == rollout.Succeeded {
+			continue
+		}
+		x, err := r.Explain(context.Background(), key(), id)
+		fmt.Println("stuck:", id, x.Reasons, err)
+		for _, try := range told.Tries(i) {
+			fmt.Printf("  %+v\n", try)
+		}
+	}
 }
 
 // TestController is the process that may be killed. It prints a line for everything that it has written down.

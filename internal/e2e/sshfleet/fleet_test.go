@@ -39,7 +39,7 @@ func rings(speed int) policy.Policy {
 // orders are what a controller of the site is told. Its clock shows ten in the evening in so long, and has that speed.
 func (s *site) orders(t *testing.T, in time.Duration, speed int) orders {
 	t.Helper()
-	o := orders{Dir: t.TempDir(), Key: s.Key, KnownHosts: s.KnownHosts, Root: s.Devices[0].Root, Arch: s.arch, Restart: []string{"reboot"}, Policy: rings(speed),
+	o := orders{Dir: t.TempDir(), Key: s.Key, KnownHosts: s.KnownHosts, Root: s.Devices[0].Root, Arch: s.arch, Restart: []string{"reboot"}, Policy: rings(speed), Patience: 4 * time.Minute,
 		Clock: clock{Real: time.Now().Add(in).UTC().Truncate(time.Second), Shown: time.Date(2026, 3, 2, 22, 0, 0, 0, time.UTC), Speed: speed}}
 	for _, d := range s.Devices {
 		o.Names, o.Addrs = append(o.Names, inventory.DeviceID(d.Name)), append(o.Addrs, d.Addr)

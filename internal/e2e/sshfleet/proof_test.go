@@ -2,6 +2,7 @@ package sshfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -28,14 +29,22 @@ func timeline(t *testing.T, dir string) *rollout.Timeline {
 	j, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, journalFile)})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
-	record, err := j.Load(t.Context(), key())
+	told, err := read(t.Context(), j)
 	require.NoError(t, err)
-	plan, err := rollout.DecodePlan(record.Plan)
-	require.NoError(t, err)
-	told, did, err := rollout.ReadTimeline(plan, record.Entries)
-	require.NoError(t, err)
-	require.NoError(t, did.Torn)
 	return told
+}
+
+func read(ctx context.Context, j rollout.Journal) (*rollout.Timeline, error) {
+	record, err := j.Load(ctx, key())
+	if err != nil {
+		return nil, err
+	}
+	plan, err := rollout.DecodePlan(record.Plan)
+	if err != nil {
+		return nil, err
+	}
+	told, did, err := rollout.ReadTimeline(plan, record.Entries)
+	return told, errors.Join(err, did.Torn)
 }
 
 // prove compares the journal with what every device says of itself, over ssh, and returns the timeline. what says what has happened to a

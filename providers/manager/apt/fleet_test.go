@@ -6,7 +6,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,6 +114,64 @@ func TestInstallExactly(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "boot-2", reboot.BootID)
 	require.Equal(t, patch.No, reboot.Reboot)
+}
+
+// The process that was to restart a device is gone before it has asked for that, or right after. The next one asks if nobody has.
+func TestARestartThatNobodyHasAskedFor(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("asked %v", asked), func(t *testing.T) {
+			b := filled(t, nil)
+			var restarts atomic.Int32
+			gone, reached := make(chan struct{}), make(chan struct{})
+			b.via = func(to transport.Transport) transport.Transport {
+				return transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
+					if !slices.Contains(c.Argv, "reboot") {
+						return to.Run(ctx, c)
+					}
+					if restarts.Add(1) > 1 {
+						return to.Run(ctx, c)
+					}
+					if asked { // and takes its time
+						return transport.Result{Ended: true}, nil
+					}
+					close(reached)
+					<-gone
+					return transport.Result{}, transport.ErrUnknownOutcome
+				})
+			}
+			task := b.task(rollout.OpReboot, content(pinned("hello", "1.1")))
+			first := newFleet(t, b, func(c *apt.Config) { c.Wait = -1 })
+			_, err := first.Reboot(t.Context(), task)
+			require.NoError(t, err)
+			t.Cleanup(func() { close(gone) }) // before first is closed
+			if !asked {
+				<-reached
+			}
+			page := func() string {
+				all, err := filepath.Glob(filepath.Join(b.root.Dir, "var/lib/patchflow/tasks/*/asked"))
+				require.NoError(t, err)
+				return strings.Join(all, " ")
+			}
+			next := newFleet(t, b, func(c *apt.Config) { c.Wait = -1 })
+			if asked {
+				require.Eventually(t, func() bool { return page() != "" }, time.Minute, time.Millisecond)
+				for range 3 {
+					r, err := next.Status(t.Context(), task)
+					require.NoError(t, err)
+					require.Equal(t, rollout.PhaseRunning, r.Phase)
+				}
+				require.EqualValues(t, 1, restarts.Load())
+				require.NoError(t, b.root.Restart())
+			}
+			var r rollout.Report
+			require.Eventually(t, func() bool {
+				r, err = next.Status(t.Context(), task)
+				return err == nil && r.Phase.Last()
+			}, time.Minute, time.Millisecond)
+			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+			require.Equal(t, "boot-2", r.BootID)
+		})
+	}
 }
 
 func TestPackagesThatWereInstalledForOthersStaySo(t *testing.T) {

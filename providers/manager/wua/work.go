@@ -1,6 +1,7 @@
 package wua
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -325,7 +326,7 @@ func unseen(err error) bool {
 func (d *Device) outlast(ctx context.Context, t rollout.Task, why error) rollout.Report {
 	settle := d.settle(t)
 	for {
-		if r, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
+		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
 			return r
 		}
 		if d.pause(ctx) != nil {
@@ -368,7 +369,7 @@ func (d *Device) Verify(ctx context.Context, t rollout.Task) (rollout.Report, er
 
 // reboot restarts the device, unless it has another boot already, and waits for that. A device that cannot be reached before it was told to
 // restart is waited for as one that restarts is.
-func (d *Device) reboot(ctx context.Context, boot string) rollout.Report {
+func (d *Device) reboot(ctx context.Context, id rollout.TaskID, boot string) rollout.Report {
 	for told := false; ; {
 		s, err := d.system(ctx)
 		switch {
@@ -378,7 +379,9 @@ func (d *Device) reboot(ctx context.Context, boot string) rollout.Report {
 			if err = d.cfg.Agent.Restart(ctx); err != nil {
 				err = fmt.Errorf("wua: restart: %w", err)
 			}
-			told = err == nil
+			if told = err == nil; told {
+				_ = d.ledger.Asked(ctx, id) // it may be going down already: then its next boot tells
+			}
 		}
 		if err != nil && !told && patch.FaultOf(err) != patch.Unreachable {
 			return rollout.Failure(err)
@@ -402,26 +405,30 @@ func (d *Device) pause(ctx context.Context) error {
 
 // settle tells how a task stands whose program is gone.
 func (d *Device) settle(t rollout.Task) desk.Settle {
-	return func(ctx context.Context, b desk.Begun) (rollout.Report, error) {
+	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again desk.Work, err error) {
 		s, err := d.system(ctx)
 		if err != nil {
-			return rollout.Report{}, err
+			return rollout.Report{}, nil, err
 		}
 		op := b.Op
 		if op == rollout.OpUnknown {
 			op = t.Op
 		}
+		boot := cmp.Or(b.BootID, t.BootID, s.BootID)
 		switch {
-		case op == rollout.OpReboot && s.BootID == b.BootID, op != rollout.OpReboot && s.BusyInstalling == patch.Yes:
-			return rollout.Report{Phase: rollout.PhaseRunning}, nil
+		case op == rollout.OpReboot && s.BootID != "" && s.BootID == boot && !b.Asked:
+			// The program that was to restart the device has got no further. To ask twice does no harm: a boot ends once.
+			return rollout.Report{}, func(ctx context.Context, _ <-chan struct{}) rollout.Report { return d.reboot(ctx, t.ID, boot) }, nil
+		case op == rollout.OpReboot && (s.BootID == "" || s.BootID == boot), op != rollout.OpReboot && s.BusyInstalling == patch.Yes:
+			return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
 		case op == rollout.OpReboot:
-			return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}, nil, nil
 		case op == rollout.OpDownload:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil, nil
 		}
 		now, err := d.look(ctx, t.Content)
 		if err != nil {
-			return rollout.Report{}, err
+			return rollout.Report{}, nil, err
 		}
 		left := len(now.todo) + len(now.unknown) + len(now.gone)
 		if op == rollout.OpRollback {
@@ -429,10 +436,10 @@ func (d *Device) settle(t rollout.Task) desk.Settle {
 		}
 		switch {
 		case left == 0:
-			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: s.RebootRequired, BootID: s.BootID}, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: s.RebootRequired, BootID: s.BootID}, nil, nil
 		case s.RebootRequired == patch.Yes: // what waits for a restart is listed as it was before
-			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: s.BootID, Message: "broken off; a restart is due"}, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: s.BootID, Message: "broken off; a restart is due"}, nil, nil
 		}
-		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("broken off: %d updates are as they were", left)}, nil
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("broken off: %d updates are as they were", left)}, nil, nil
 	}
 }

@@ -134,7 +134,7 @@ func (d *Device) Reboot(ctx context.Context, t rollout.Task) (rollout.Report, er
 		boot = s.BootID
 	}
 	return d.begin(ctx, t, desk.Begun{Op: rollout.OpReboot, BootID: boot}, func(ctx context.Context, _ <-chan struct{}) rollout.Report {
-		return d.reboot(ctx, boot)
+		return d.reboot(ctx, t.ID, boot)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -244,6 +245,38 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A killed agent is asked to restart the device, and is gone before it does.
+type killed struct {
+	*fake.Machine
+	reached chan struct{}
+}
+
+func (k killed) Restart(ctx context.Context) error {
+	close(k.reached)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestARestartThatNobodyHasAskedForIsAskedForAgain(t *testing.T) {
+	m := machine()
+	b := newBed(t, m)
+	dead := killed{m, make(chan struct{})}
+	b.c.Agent, b.c.Wait = dead, -1
+	b.again()
+	task := b.task(rollout.OpReboot, fake.Content("wua:"+cumulative))
+	_, err := b.d.Reboot(t.Context(), task)
+	require.NoError(t, err)
+	<-dead.reached
+	b.c.Agent = m
+	b.again()
+	var r rollout.Report
+	require.Eventually(t, func() bool {
+		r, err = b.d.Status(t.Context(), task)
+		return err == nil && r.Phase.Last()
+	}, time.Minute, time.Millisecond)
+	require.Equal(t, rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.No, BootID: "1"}, r)
 }
 
 func TestTasksThatAreRefused(t *testing.T) {

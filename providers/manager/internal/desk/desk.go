@@ -63,6 +63,8 @@ type Ledger interface {
 	Claim(ctx context.Context, b Begun) (Entry, error)
 	// Read returns what the ledger says of a task.
 	Read(ctx context.Context, id rollout.TaskID) (Entry, error)
+	// Asked writes down that the device was asked to do the last that a task can ask of it, for good.
+	Asked(ctx context.Context, id rollout.TaskID) error
 	// End writes down how a task has ended. The first word stands.
 	End(ctx context.Context, id rollout.TaskID, r rollout.Report) error
 }
@@ -85,8 +87,9 @@ var (
 // [rollout.PhaseStopped] then.
 type Work func(ctx context.Context, cancelled <-chan struct{}) rollout.Report
 
-// Settle tells how a task stands that somebody has begun whose end nobody has written down.
-type Settle func(ctx context.Context, b Begun) (rollout.Report, error)
+// Settle tells how a task stands that somebody has begun whose end nobody has written down. It returns the work of a task that may
+// as well be begun again, and then is: r counts for nothing.
+type Settle func(ctx context.Context, b Begun) (r rollout.Report, again Work, err error)
 
 // Begin carries t out with do, unless that was begun before by anybody, and returns how it stands.
 func (k *Desk) Begin(ctx context.Context, d Ledger, t rollout.Task, b Begun, do Work, settle Settle) (rollout.Report, error) {
@@ -162,7 +165,12 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 	case late != nil && !e.Found:
 		over(rollout.Failure(late), nil)
 	case e.Found:
-		over(k.settled(ctx, d, t, e, settle))
+		r, again, err := k.settled(ctx, d, t, e, settle)
+		if again == nil {
+			over(r, err)
+			return
+		}
+		go k.run(d, t, j, again)
 	default:
 		go k.run(d, t, j, do)
 	}
@@ -265,26 +273,38 @@ func (k *Desk) Status(ctx context.Context, d Ledger, t rollout.Task, settle Sett
 	if err != nil || !e.Found {
 		return rollout.Report{}, err
 	}
-	return k.settled(ctx, d, t, e, settle)
-}
-
-// settled returns what a page says, or what settle finds out and writes there.
-func (k *Desk) settled(ctx context.Context, d Ledger, t rollout.Task, e Entry, settle Settle) (rollout.Report, error) {
-	if e.Report != nil {
-		return *e.Report, nil
-	}
-	r, err := settle(ctx, e.Begun)
-	if err != nil || !r.Phase.Last() {
+	r, again, err := k.settled(ctx, d, t, e, settle)
+	if again == nil {
 		return r, err
 	}
-	if err := d.End(ctx, t.ID, r); err != nil {
+	j, mine, err := k.job(t)
+	if err != nil {
 		return rollout.Report{}, err
+	}
+	if mine {
+		close(j.ready)
+		go k.run(d, t, j, again)
+	}
+	return k.stands(j), nil
+}
+
+// settled returns what a page says, or what settle finds out and writes there, or the work that is to be begun again.
+func (k *Desk) settled(ctx context.Context, d Ledger, t rollout.Task, e Entry, settle Settle) (rollout.Report, Work, error) {
+	if e.Report != nil {
+		return *e.Report, nil, nil
+	}
+	r, again, err := settle(ctx, e.Begun)
+	if err != nil || again != nil || !r.Phase.Last() {
+		return r, again, err
+	}
+	if err := d.End(ctx, t.ID, r); err != nil {
+		return rollout.Report{}, nil, err
 	}
 	// Another one may have been faster, and has the first word.
 	if e, err = d.Read(ctx, t.ID); err != nil || e.Report == nil {
-		return rollout.Report{}, errors.Join(err, ctx.Err())
+		return rollout.Report{}, nil, errors.Join(err, ctx.Err())
 	}
-	return *e.Report, nil
+	return *e.Report, nil, nil
 }
 
 // Cancel wishes that t be stopped.

@@ -36,8 +36,8 @@ func work(n *int) Work {
 	return func(context.Context, <-chan struct{}) rollout.Report { *n++; return succeeded }
 }
 
-func running(context.Context, Begun) (rollout.Report, error) {
-	return rollout.Report{Phase: rollout.PhaseRunning}, nil
+func running(context.Context, Begun) (rollout.Report, Work, error) {
+	return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
 }
 
 func TestATaskBeginsOnceWhoeverAsks(t *testing.T) {
@@ -95,13 +95,60 @@ func TestATaskWhoseEndNobodyHasWrittenDown(t *testing.T) {
 			require.Equal(t, rollout.PhaseRunning, r.Phase)
 			require.Zero(t, n)
 			var got Begun
-			r, err = k.Status(t.Context(), d, task("a/1"), func(_ context.Context, b Begun) (rollout.Report, error) { got = b; return succeeded, nil })
+			r, err = k.Status(t.Context(), d, task("a/1"), func(_ context.Context, b Begun) (rollout.Report, Work, error) { got = b; return succeeded, nil, nil })
 			require.NoError(t, err)
 			require.Equal(t, succeeded, r)
 			require.Equal(t, begun != "", got.BootID == "b")
 			r, err = k.Status(t.Context(), d, task("a/1"), running)
 			require.NoError(t, err)
 			require.Equal(t, succeeded, r, "the first word stands")
+		})
+	}
+}
+
+// A process may end between a claim and what it was for.
+func TestWorkIsBegunAgain(t *testing.T) {
+	for name, d := range map[string]Ledger{"device": device(t), "folder": Folder(filepath.Join(t.TempDir(), "patchflow"))} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			settle := func(_ context.Context, b Begun) (rollout.Report, Work, error) {
+				if b.Asked {
+					return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+				}
+				return rollout.Report{}, work(&n), nil
+			}
+			ends := func(id rollout.TaskID, k *Desk) {
+				t.Helper()
+				require.NoError(t, k.Drain(t.Context()))
+				e, err := d.Read(t.Context(), id)
+				require.NoError(t, err)
+				require.Equal(t, &succeeded, e.Report)
+			}
+			for _, id := range []rollout.TaskID{"a/1", "a/2", "a/3"} {
+				e, err := d.Claim(t.Context(), Begun{ID: id, Op: rollout.OpReboot})
+				require.NoError(t, err)
+				require.False(t, e.Found)
+			}
+			k := opened(t, 0)
+			r, err := k.Begin(t.Context(), d, task("a/1"), Begun{}, func(context.Context, <-chan struct{}) rollout.Report { panic("it is not claimed anew") }, settle)
+			require.NoError(t, err)
+			require.Equal(t, succeeded, r)
+			require.Equal(t, 1, n)
+			ends("a/1", k)
+			r, err = k.Status(t.Context(), d, task("a/2"), settle)
+			require.NoError(t, err)
+			require.NotEqual(t, rollout.PhaseUnknown, r.Phase)
+			ends("a/2", k)
+			require.Equal(t, 2, n)
+
+			require.NoError(t, d.Asked(t.Context(), "a/3"))
+			for range 2 {
+				r, err = opened(t, 0).Status(t.Context(), d, task("a/3"), settle)
+				require.NoError(t, err)
+				require.Equal(t, rollout.PhaseRunning, r.Phase)
+			}
+			require.Equal(t, 2, n)
+			require.Error(t, d.Asked(t.Context(), "a/4"), "it was never begun")
 		})
 	}
 }

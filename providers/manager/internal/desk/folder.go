@@ -52,15 +52,23 @@ func (f Folder) Read(_ context.Context, id rollout.TaskID) (Entry, error) {
 	case err != nil:
 		return Entry{}, wrong("read", err)
 	}
-	var texts [2][]byte
-	for i, name := range []string{"begun", "report"} {
+	var texts [3][]byte
+	for i, name := range []string{"begun", "report", "asked"} {
 		text, err := os.ReadFile(filepath.Join(at, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Entry{}, wrong("read", err)
 		}
 		texts[i] = text
 	}
-	return readEntry("read", texts[0], texts[1])
+	return readEntry("read", texts[0], texts[1], texts[2])
+}
+
+// Asked implements [Ledger].
+func (f Folder) Asked(_ context.Context, id rollout.TaskID) error {
+	if err := write(filepath.Join(f.page(id), "asked"), []byte("yes")); err != nil {
+		return wrong("asked", err)
+	}
+	return nil
 }
 
 // End implements [Ledger].

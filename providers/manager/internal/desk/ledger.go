@@ -42,6 +42,7 @@ type Begun struct {
 	ID     rollout.TaskID `json:"id"`
 	Op     rollout.Op     `json:"op"`
 	BootID string         `json:"bootID,omitempty"` // with [rollout.OpReboot]: the boot that it is to end
+	Asked  bool           `json:"-"`                // with [rollout.OpReboot]: the device was asked to restart
 }
 
 // An Entry is a page of the ledger.
@@ -74,10 +75,13 @@ const readScript = `[ -d "$1/tasks/$2" ] || { echo none; exit 0; }
 ` + readPage
 
 const readPage = `echo old
-for f in begun report; do
+for f in begun report asked; do
   if [ -e "$1/tasks/$2/$f" ]; then cat "$1/tasks/$2/$f" || exit 1; fi
   echo
 done`
+
+const askedScript = `umask 077
+[ -d "$1/tasks/$2" ] && echo yes >"$1/tasks/$2/asked" && { sync "$1/tasks/$2/asked" 2>/dev/null || sync; }`
 
 const endScript = `umask 077
 [ -d "$1/tasks/$2" ] || exit 1
@@ -97,6 +101,11 @@ func (d Device) Claim(ctx context.Context, b Begun) (Entry, error) {
 // Read returns what the ledger says of a task.
 func (d Device) Read(ctx context.Context, id rollout.TaskID) (Entry, error) {
 	return d.entry(ctx, "read", readScript, nil, id)
+}
+
+// Asked implements [Ledger].
+func (d Device) Asked(ctx context.Context, id rollout.TaskID) error {
+	return d.Do(ctx, "ledger: asked", askedScript, nil, d.Folder(), page(id))
 }
 
 // End writes down how a task has ended. The first word stands.
@@ -142,18 +151,19 @@ func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id
 		return Entry{}, fmt.Errorf("ledger: %s: %.100q is no answer: %w", what, head, patch.ErrCorrupt)
 	}
 	begun, rest, _ := bytes.Cut(rest, []byte("\n"))
-	report, _, _ := bytes.Cut(rest, []byte("\n"))
-	return readEntry(what, begun, report)
+	report, asked, _ := bytes.Cut(rest, []byte("\n"))
+	return readEntry(what, begun, report, bytes.TrimSpace(asked))
 }
 
-// readEntry makes an entry of the two files of a page, of which either may be empty.
-func readEntry(what string, begun, report []byte) (Entry, error) {
+// readEntry makes an entry of the files of a page, of which each may be empty.
+func readEntry(what string, begun, report, asked []byte) (Entry, error) {
 	e := Entry{Found: true}
 	if len(begun) > 0 {
 		if err := json.Unmarshal(begun, &e.Begun); err != nil {
 			return Entry{}, fmt.Errorf("ledger: %s: %w: %w", what, err, patch.ErrCorrupt)
 		}
 	}
+	e.Begun.Asked = len(asked) > 0
 	if len(report) > 0 {
 		e.Report = new(rollout.Report)
 		if err := json.Unmarshal(report, e.Report); err != nil {
