@@ -12,7 +12,7 @@ type Missed uint8
 const (
 	MissedWaits Missed = iota // it waits for the next opening
 	MissedRuns                // it begins as soon as the device is back, though not during a freeze
-	MissedSkips               // it is left out
+	MissedSkips               // it is left out, or has failed if an attempt was spent there
 )
 
 func missedNames() enum.Names { return enum.Names{"next", "asap", "skip"} }

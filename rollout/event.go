@@ -131,7 +131,7 @@ type Returned struct{ Devices []int32 }
 
 // WindowMissed says that these devices, which were away when their window closed, are back while none is open, and what
 // becomes of them: those with [policy.MissedRuns] need not wait for the next one, though freezes hold for them all the same;
-// those with [policy.MissedSkips] are settled as skipped by an event of its own.
+// those with [policy.MissedSkips] are settled by an event of its own, as skipped, or as failed if an attempt was spent there.
 type WindowMissed struct {
 	Devices []int32
 	Then    policy.Missed

@@ -95,7 +95,7 @@ const (
 	DoUndo           // roll back everything that was touched
 	DoUndoRing       // roll back one ring
 	DoUndoDevice     // roll back one device
-	DoSkip           // leave a device out that has not been begun
+	DoSkip           // end the work on a device that is not at anything: it is left out, or has failed if an attempt was spent there
 	DoPromote        // open the next ring whatever the gate says
 	DoRelease        // end the quarantine of a patch
 	DoReview         // close the review of a ring that was approved in an emergency: not by who approved it, and with what was found

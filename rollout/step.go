@@ -282,6 +282,9 @@ func (m *Machine) settle(d int32, o Outcome, fault patch.Fault) {
 	if was := m.cameTo(d, o); was != o {
 		o, fault = was, m.dev[d].fault
 	}
+	if o == Skipped && m.begunOn(d) > 0 { // to leave it out makes no ring better: it has failed
+		o, fault = Failed, m.dev[d].fault
+	}
 	m.bins.add(bin{what: toSettle, outcome: o, fault: fault, owes: m.dev[d].flags&owes != 0 && o == Succeeded}, d)
 }
 

@@ -62,9 +62,6 @@ func (m *Machine) leave() {
 		dev := &m.dev[d]
 		switch {
 		case dev.state != waiting || dev.op != OpInstall && !m.restartsBefore(d) || dev.flags&(session|undone|picked) != 0:
-		case m.begunOn(d) > 0:
-			dev.flags |= picked
-			m.bins.add(bin{what: toSettle, outcome: Failed, fault: dev.fault}, d)
 		default:
 			dev.flags |= picked
 			m.settle(d, Skipped, patch.NoFault)

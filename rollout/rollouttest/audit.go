@@ -336,6 +336,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.dropped && e.Outcome != rollout.Superseded {
 				return fmt.Errorf("settled as %s, and it was dropped for something newer", e.Outcome)
 			}
+			if e.Outcome == rollout.Skipped && d.attempts+d.byHand > 0 {
+				return fmt.Errorf("left out after %d attempts, so that it is in no denominator", d.attempts+d.byHand)
+			}
 			if e.Outcome == rollout.RolledBack && !d.undone {
 				return errors.New("rolled back, which nobody wanted")
 			}
