@@ -246,6 +246,9 @@ func (l *races) note(m *Machine, b *Batch) bool {
 			l.anew(r, e.Devices)
 		case Departed:
 			each(e.Devices)
+			if e.How == Reimaged {
+				l.lose(r, e.Devices)
+			}
 		case Staged:
 			news = news || r.active != (m.stage == StageActive)
 			r.active = m.stage == StageActive
@@ -260,6 +263,18 @@ func (l *races) note(m *Machine, b *Batch) bool {
 		news = true // who waits for it to be taken back waits no more
 	}
 	return news && meets
+}
+
+// lose forgets what others have brought to devices of r that were made anew: it is gone there, whether they have heard of that or not. What
+// they say of a device from now on counts again.
+func (l *races) lose(r *racer, devices []int32) {
+	for _, o := range l.order {
+		for _, d := range devices {
+			if i, ok := o.plan.Find(r.plan.Devices[d]); ok && o != r && o.well.has(int32(i)) && o.plan.TenantOf(i) == r.plan.TenantOf(int(d)) {
+				o.well.put(int32(i), false)
+			}
+		}
+	}
 }
 
 // anew looks who has overtaken r on devices that wait again.
