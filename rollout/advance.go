@@ -233,14 +233,15 @@ func (m *Machine) halt(code string, c Command) {
 }
 
 // mayStop says whether a device is at what is asked to stop when no more is to be installed there.
-func (d *device) mayStop() bool {
-	return d.state == running && (d.op == OpInstall || d.op == OpDownload || d.op.prepares()) && d.flags&stopped == 0
+func (m *Machine) mayStop(d int32) bool {
+	dev := &m.dev[d]
+	return dev.state == running && (dev.op == OpInstall || dev.op == OpDownload || m.prepares(d, dev.op)) && dev.flags&stopped == 0
 }
 
 func (m *Machine) stopInstalls() {
 	m.bins.reset()
 	for d := range m.dev {
-		if m.dev[d].mayStop() {
+		if m.mayStop(int32(d)) {
 			m.bins.add(bin{what: toStop}, int32(d))
 		}
 	}

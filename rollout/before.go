@@ -126,6 +126,10 @@ func (m *Machine) followRestartBefore(d int32, r *TaskReport, fault patch.Fault)
 	switch {
 	case m.stage == StageEnding:
 		m.settle(d, Cancelled, fault)
+	case m.isWithdrawn(d) && dev.flags&undone == 0:
+		m.bins.postpone(bin{op: OpInstall}, d, m.now) // which does not come
+	case r.Phase == PhaseStopped:
+		m.postpone(d, patch.NoFault, false, m.now)
 	case r.Phase == PhaseSucceeded, fault == patch.Unreachable: // a connection that is lost meanwhile is no failure
 		m.next(d, OpLook)
 	case dev.reboots >= rebootLimit || fault == patch.Permanent:

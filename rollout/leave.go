@@ -187,7 +187,7 @@ func (m *Machine) gone(e Departed) {
 	for _, d := range e.Devices {
 		if dev := &m.dev[d]; dev.state != settled {
 			open = append(open, d)
-			if e.How == Retired && dev.mayStop() {
+			if e.How == Retired && m.mayStop(d) {
 				asked = append(asked, d)
 			}
 		}

@@ -23,7 +23,7 @@ func (m *Machine) withdraw(c Command, no func(string, ...any) error) error {
 			continue
 		}
 		e.Devices = append(e.Devices, int32(d))
-		if dev.mayStop() {
+		if m.mayStop(int32(d)) {
 			asked = append(asked, int32(d))
 		}
 	}
@@ -61,7 +61,8 @@ func (m *Machine) leave() {
 	for _, d := range m.quitting {
 		dev := &m.dev[d]
 		switch {
-		case dev.state != waiting || dev.op != OpInstall && !m.restartsBefore(d) || dev.flags&(session|undone|picked) != 0:
+		case dev.state != waiting || dev.flags&(undone|picked) != 0:
+		case !m.restartsBefore(d) && (dev.op != OpInstall || dev.flags&session != 0): // a restart before its installation has changed nothing yet
 		default:
 			dev.flags |= picked
 			m.settle(d, Skipped, patch.NoFault)
