@@ -141,11 +141,14 @@ func down(t *testing.T, b *bench) {
 }
 
 // small puts the device on a disk that has hardly any room left.
-func small(t *testing.T, b *bench) {
+func small(t *testing.T, b *bench) { mounted(t, b, "size=3m") }
+
+// mounted puts the device on a file system of its own.
+func mounted(t *testing.T, b *bench, options string) {
 	t.Helper()
 	need.Root(t)
 	dir := scratch(t)
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=3m"))
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, options))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 	root, err := b.root.Copy(filepath.Join(dir, "root"))
 	require.NoError(t, err)

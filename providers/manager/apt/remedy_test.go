@@ -50,15 +50,28 @@ func TestARolloutRepairsAnInterruptedDatabase(t *testing.T) {
 	b.write(t, "bad", "")
 
 	var before, after []string
-	f := new(memory.Fleet)
-	f.AddPatch(patch.Patch{ID: "debian:struck=2.0", Title: "struck", Classification: patch.ClassSecurity, Reversal: patch.ReversalReinstall,
-		Packages: pinned("struck", "2.0").Packages})
-	f.AddDevice(inventory.Device{Tenant: "acme", ID: "ada", Software: []inventory.Software{{Manager: "dpkg", Ecosystem: "Debian:12", Name: "struck",
-		Version: version.Version{Scheme: version.Deb, Text: "1.0"}}}})
-	r, err := runner.New(runner.Config{Patches: []patch.Source{f}, Devices: f, Journal: new(memjournal.Journal), Deployer: watched{b.fleet, func() {
+	tries := rollsOut(t, watched{b.fleet, func() {
 		before = append(before, b.has(t, "struck"))
 		require.NoError(t, os.Remove(filepath.Join(b.root.Dir, "bad"))) // what has killed it is over
-	}, func() { after = append(after, b.has(t, "struck")) }}})
+	}, func() { after = append(after, b.has(t, "struck")) }}, patch.Corrupt, "struck")
+	require.Len(t, before, 1, "one remedy")
+	require.NotContains(t, []string{"1.0 installed", "2.0 installed"}, before[0], "it was interrupted")
+	require.Contains(t, []string{"1.0 installed", "2.0 installed"}, after[0], "the remedy has ended that")
+	require.Equal(t, "2.0 installed", b.has(t, "struck"))
+	require.Equal(t, "remedy succeeded", tries[1])
+	t.Log(before, after, tries)
+}
+
+// rollsOut carries a package from 1.0 to 2.0 over a deployer, with two tries and a remedy, and returns what its journal tells of the device.
+func rollsOut(t *testing.T, over rollout.Deployer, remedy patch.Fault, name string) (tries []string) {
+	t.Helper()
+	f := new(memory.Fleet)
+	f.AddPatch(patch.Patch{ID: patch.ID("debian:" + name + "=2.0"), Title: name, Classification: patch.ClassSecurity, Reversal: patch.ReversalReinstall,
+		Packages: pinned(name, "2.0").Packages})
+	f.AddDevice(inventory.Device{Tenant: "acme", ID: "ada", Software: []inventory.Software{{Manager: "dpkg", Ecosystem: "Debian:12", Name: name,
+		Version: version.Version{Scheme: version.Deb, Text: "1.0"}}}})
+	journal := new(memjournal.Journal)
+	r, err := runner.New(runner.Config{Patches: []patch.Source{f}, Devices: f, Journal: journal, Deployer: over})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	ran := make(chan error, 1)
@@ -66,18 +79,27 @@ func TestARolloutRepairsAnInterruptedDatabase(t *testing.T) {
 	defer func() { cancel(); <-ran }()
 	key := rollout.Key{Tenant: "acme", ID: "q1"}
 	p := policy.Policy{Name: "security", Rules: []policy.Rule{{Name: "security", Match: policy.Match{Classifications: []patch.Classification{patch.ClassSecurity}}, Verdict: policy.Approve}},
-		Rings: []policy.Ring{{Name: "all", Rest: true}}, Retry: policy.Retry{Attempts: 2, Backoff: policy.Duration(time.Millisecond), Remedies: []policy.Remedy{{Fault: patch.Corrupt}}}}
+		Rings: []policy.Ring{{Name: "all", Rest: true}}, Retry: policy.Retry{Attempts: 2, Backoff: policy.Duration(time.Millisecond), Remedies: []policy.Remedy{{Fault: remedy}}}}
 	proposal, err := r.Plan(ctx, runner.PlanRequest{Key: key, Policy: p, By: "olga"})
 	require.NoError(t, err)
 	require.NoError(t, r.Start(ctx, proposal.Plan))
 	end, err := r.Wait(ctx, key)
 	require.NoError(t, err)
 	require.Equal(t, 1, end.Rings[0].Counts.Succeeded, "%+v", end)
-	require.Len(t, before, 1, "one remedy")
-	require.NotContains(t, []string{"1.0 installed", "2.0 installed"}, before[0], "it was interrupted")
-	require.Contains(t, []string{"1.0 installed", "2.0 installed"}, after[0], "the remedy has ended that")
-	require.Equal(t, "2.0 installed", b.has(t, "struck"))
-	t.Log(before, after)
+	kept, err := journal.Load(ctx, key)
+	require.NoError(t, err)
+	told, _, err := rollout.ReadTimeline(proposal.Plan, kept.Entries)
+	require.NoError(t, err)
+	for _, try := range told.Tries(0) {
+		says := try.Op.String() + " " + try.Phase.String()
+		if try.Fault != patch.NoFault {
+			says += " " + try.Fault.String()
+		}
+		tries = append(tries, says)
+	}
+	require.NotEmpty(t, tries)
+	require.Contains(t, tries[0], "install failed "+remedy.String())
+	return tries
 }
 
 // A remedy for a full disk throws away what apt has fetched, and nothing else. For what there is none it fails.
