@@ -30,6 +30,7 @@ type Agenda struct {
 	claims claims
 	races  races
 	late   lingering
+	shares sharing
 	next   map[Key]int64 // by rollout: when what the last Grant left out because of a rate may begin
 	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
@@ -47,10 +48,15 @@ func (a *Agenda) Add(m *Machine) {
 	}
 	for d := range m.Sessions() {
 		a.holder[m.ref(d)] = m.plan.Key
+		a.shares.works(m.ref(d), m.plan.Key)
 	}
 	for d := range m.dev {
 		if m.dev[d].aux > 0 {
 			a.linger(m, int32(d))
+			a.shares.await(m, int32(d))
+			if k, held := a.holder[m.ref(int32(d))]; held {
+				a.shares.works(m.ref(int32(d)), k)
+			}
 		}
 	}
 	a.ledger.add(m)
@@ -68,6 +74,7 @@ func (a *Agenda) Remove(k Key) {
 	a.ledger.remove(k)
 	a.claims.drop(k)
 	a.races.leave(k)
+	a.shares.leave(k)
 	delete(a.kept, k)
 	delete(a.next, k)
 }
@@ -180,6 +187,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 		k := m.plan.Key
 		freed = a.ledger.over(m) || len(a.claims.of[k]) > 0
 		a.claims.drop(k)
+		a.shares.leave(k)
 		delete(a.kept, k)
 		delete(a.next, k)
 		maps.DeleteFunc(a.late, func(_ inventory.Ref, x linger) bool { return x.until <= m.now })
@@ -199,6 +207,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 			freed = true
 		}
 		freed = a.linger(m, d) || freed
+		a.shares.await(m, d)
 	}
 	for _, d := range b.Freed {
 		release(d)
@@ -212,6 +221,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 		}
 	}
 	freed = a.races.note(m, &b) || freed
+	freed = a.shares.note(m, &b) || freed
 	for _, d := range granted {
 		release(d)
 		if budgets != nil && m.dev[d].flags&session == 0 {

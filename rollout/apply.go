@@ -158,6 +158,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Withdrawn:
 		return devices(e.Devices)
+	case RestartShared:
+		return m.fitsShared(&e)
 	case SupersededBy:
 		return devices(e.Devices)
 	case Admitted:
@@ -284,14 +286,7 @@ func (m *Machine) apply(e Event) {
 			}
 		}
 	case Lapsed:
-		for _, d := range e.Devices {
-			m.dev[d].flags = m.dev[d].flags&^lapsing | gone
-			m.lapse(d, 1)
-			if m.dev[d].flags&undone == 0 {
-				m.free(d) // nobody keeps a place for it
-			}
-		}
-		m.dirty = true
+		m.applyLapsed(&e)
 	case Paired, ControlWorse, Compared:
 		m.applyControl(e)
 	case Overdue:
@@ -333,6 +328,8 @@ func (m *Machine) apply(e Event) {
 		}
 	case Withdrawn:
 		m.applyWithdrawn(e)
+	case RestartShared:
+		m.applyShared(&e)
 	case SupersededBy:
 		m.winners.note(&e, len(m.dev))
 	case UndoBegan:

@@ -73,6 +73,8 @@ const (
 
 	kindSupersededBy byte = 68
 
+	kindRestartShared byte = 69
+
 	kindBackedUp byte = 72
 
 	kindPaired       byte = 73
@@ -331,6 +333,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeLooked(d)
 	case kindProbed:
 		return decodeProbed(d)
+	case kindRestartShared:
+		return decodeRestartShared(d)
 	case kindSupersededBy:
 		return SupersededBy{By: Key{Tenant: inventory.Tenant(d.string()), ID: ID(d.string())}, Devices: d.devices()}
 	case kindBackedUp:

@@ -40,6 +40,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.left(m, int32(i))
 		x.probes(m, int32(i))
 		x.hands(m, int32(i))
+		x.shared(m, int32(i))
 		x.superseded(m, int32(i))
 		return x
 	case running:
@@ -48,6 +49,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.away(m, int32(i))
 		x.left(m, int32(i))
 		x.hands(m, int32(i))
+		x.shared(m, int32(i))
 		return x
 	}
 	x.stage(m)
@@ -114,6 +116,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	x.raised(m, int32(i), at)
 	x.left(m, int32(i))
 	x.hands(m, int32(i))
+	x.shared(m, int32(i))
 	return x
 }
 

@@ -65,6 +65,7 @@ type Machine struct {
 	withdrawn  []patch.ID       // that go to nobody any more
 	quitting   []int32          // devices that were to get these, and are at nothing any more
 	strays     map[int32]string // the ring that would take a device now; few have changed
+	shared     map[int32]Key    // whose restart served a device
 	winners    winners          // by what others have done
 	why        string           // the stage is what it is: the code of the event that has set it
 
@@ -500,6 +501,8 @@ func (m *Machine) decide(s Signal) error {
 		m.emit(Adopted{By: s.By})
 	case Overtaken:
 		m.overtaken(s)
+	case Restarted:
+		return m.restarted(s)
 	default:
 		return fmt.Errorf("rollout: %s: unknown signal %T", m.plan.Key, s)
 	}

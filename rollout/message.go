@@ -296,6 +296,10 @@ func english(code string) (string, bool) {
 		return "ring {ring}: {control} devices that got nothing were counted, and it takes {least}", true
 	case "wait-soaking":
 		return "ring {before} soaks until {until}", true
+	case "restart-shared":
+		return "{devices}: restart shared with rollout {rollout}", true
+	case "is-shared":
+		return "its restart was that of rollout {rollout}, or came while that was at work there", true
 	case "superseded-by":
 		return "{devices}: superseded by rollout {rollout}", true
 	case "is-superseded":
@@ -493,6 +497,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{e.describe(p)}
 	case Probed:
 		return e.describe(p)
+	case RestartShared:
+		return []Message{e.describe(p)}
 	case SupersededBy:
 		return []Message{message("superseded-by", "devices", p.names(e.Devices), "rollout", e.By.String())}
 	case BackedUp:

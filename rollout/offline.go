@@ -141,6 +141,17 @@ func (m *Machine) noteAbsences(e Event) {
 	}
 }
 
+func (m *Machine) applyLapsed(e *Lapsed) {
+	for _, d := range e.Devices {
+		m.dev[d].flags = m.dev[d].flags&^lapsing | gone
+		m.lapse(d, 1)
+		if m.dev[d].flags&undone == 0 {
+			m.free(d) // nobody keeps a place for it
+		}
+	}
+	m.dirty = true
+}
+
 // reckonAway works out anew which clock runs on d.
 func (m *Machine) reckonAway(d int32) {
 	switch {

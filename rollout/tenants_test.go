@@ -243,6 +243,30 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			require.Equal(t, []Overtaken{{At: s.now, By: s.bonn.plan.Key, Devices: []int32{0, 1, 2}}}, s.agenda.Overtaken(older, s.now))
 			require.Empty(t, s.agenda.Overtaken(s.berlin, s.now), "what is done in bonn drops nothing of berlin's")
 		},
+		"Agenda.Restarted": func(t *testing.T) {
+			s := newSisters(t, 0)
+			p := *s.bonn.plan
+			p.ID = "older"
+			older, err := NewMachine(p)
+			require.NoError(t, err)
+			_, err = older.Step(Begin{s.now})
+			require.NoError(t, err)
+			for _, m := range []*Machine{s.berlin, older} { // both wait to restart their devices
+				for d := range m.dev {
+					m.dev[d].op, m.setAux(int32(d)).boot = OpReboot, "b1"
+				}
+				s.agenda.Add(m)
+			}
+			var reports []TaskReport
+			for _, d := range s.takes(t, s.bonn) {
+				reports = append(reports, TaskReport{Handle{d, 1}, Report{Phase: PhaseSucceeded, BootID: "b2"}})
+			}
+			b, err := s.bonn.Step(Reported{s.now, reports})
+			require.NoError(t, err)
+			require.True(t, s.agenda.Note(s.bonn, b, nil))
+			require.Equal(t, []Restarted{{s.now, s.bonn.plan.Key, []int32{0, 1, 2}, []string{"b2", "b2", "b2"}}}, s.agenda.Restarted(older, s.now))
+			require.Empty(t, s.agenda.Restarted(s.berlin, s.now), "a device of that name in bonn is another one")
+		},
 		"Agenda.ExplainRace": func(t *testing.T) {
 			s := newSisters(t, 0)
 			older := s.overtakes(t)

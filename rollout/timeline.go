@@ -36,6 +36,7 @@ type life struct {
 	left   int64   // when it left, or was made anew, the last time
 	anew   int32   // as last: tasks up to that one were before it was made anew
 	how    Leaving
+	shared int64 // when another rollout was found to have restarted it, the last time
 }
 
 type try struct {
@@ -82,7 +83,7 @@ type Milestones struct {
 	Offered   time.Time          `json:"offered,omitzero"`   // the ring opened, or the device joined one that was open
 	Started   time.Time          `json:"started,omitzero"`   // the first installation was issued
 	Installed time.Time          `json:"installed,omitzero"` // the device said so, the last time; that is not proof
-	Rebooted  time.Time          `json:"rebooted,omitzero"`  // the device came back, the last time
+	Rebooted  time.Time          `json:"rebooted,omitzero"`  // the device came back, the last time; or another rollout was found to have restarted it
 	Verified  time.Time          `json:"verified,omitzero"`  // a fresh look found it there, the last time
 	Undone    time.Time          `json:"undone,omitzero"`    // its rollback was decided
 	Settled   time.Time          `json:"settled,omitzero"`   // the outcome was known
@@ -233,6 +234,10 @@ func (t *Timeline) event(at int64, e Event) {
 			if x := t.latest(d); x != nil {
 				x.again = nanos(e.Until[i])
 			}
+		}
+	case RestartShared:
+		for _, d := range e.Devices {
+			t.lives[d].shared = at
 		}
 	case DeviceSettled:
 		for _, d := range e.Devices {
@@ -390,6 +395,9 @@ func (t *Timeline) milestones(i int) Milestones {
 		if x.op == OpInstall {
 			m.Started = instant(x.issued)
 		}
+	}
+	if shared := instant(l.shared); shared.After(m.Rebooted) {
+		m.Rebooted = shared
 	}
 	if m.Rebooted.Before(m.Started) {
 		m.Rebooted = time.Time{} // that was before anything was installed

@@ -37,6 +37,7 @@ type Auditor struct {
 	raised  map[raising]bool
 
 	breakers breakers
+	shares   int       // restarts that were another rollout's
 	idle     time.Time // since when the rollout is not active; zero if it is
 }
 
@@ -91,6 +92,7 @@ type audited struct {
 	before restartBooks
 	remedy remedyBooks
 	absent awayBooks
+	boot   string         // the last one that it has reported
 	told   bool           // its task has ended, and what follows was not decided yet
 	answer rollout.Report // how
 }
@@ -232,6 +234,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.fell(r)
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
+			d.boot = cmp.Or(r.BootID, d.boot)
 			if r.Phase != rollout.PhaseFailed || r.Fault != patch.Unreachable {
 				d.offline, d.lapsed = time.Time{}, false
 			}
@@ -249,6 +252,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				d.absent.silent = d.absent.silent && len(d.unended) > 0
 			}
 		}
+	case rollout.RestartShared:
+		return a.shared(&e)
 	case rollout.SupersededBy:
 		return a.superseded(&e)
 	case rollout.Acknowledged:

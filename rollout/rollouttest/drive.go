@@ -49,6 +49,7 @@ type Result struct {
 	Ended    time.Time
 	Steps    int // signals
 	Tasks    int
+	Shared   int // restarts that were another rollout's
 	Entries  [][]byte
 	Machine  *rollout.Machine
 }
@@ -81,7 +82,7 @@ func Drive(f *Fleet, cfg DriveConfig, plans ...rollout.Plan) ([]Result, error) {
 	for _, r := range d.runs {
 		m := r.tape.live
 		res := Result{Stage: m.Stage(), Outcomes: make(map[inventory.DeviceID]rollout.Outcome), Ended: m.Now(), Steps: r.steps,
-			Tasks: r.audit.Tasks(), Entries: r.tape.entries, Machine: m}
+			Tasks: r.audit.Tasks(), Shared: r.audit.shares, Entries: r.tape.entries, Machine: m}
 		for i, id := range r.tape.plan.Devices {
 			res.Outcomes[id] = m.Device(i).Outcome
 		}
@@ -336,7 +337,7 @@ func (d *driver) deliver() (bool, error) {
 func (d *driver) grant() (bool, error) {
 	did := false
 	for i, r := range d.runs {
-		if err := d.overtake(i); err != nil {
+		if err := d.others(i); err != nil {
 			return true, err
 		}
 		before := disruption(d.runs)

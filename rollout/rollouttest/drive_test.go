@@ -394,7 +394,7 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	began := time.Now()
 	stages := make(map[rollout.Stage]int)
 	outcomes := make(map[rollout.Outcome]int)
-	worse := 0
+	worse, shared := 0, 0
 	for seed := range sweep(600, 1320, 3185) {
 		d := dice(seed)
 		n := 1 + d.upTo(25)
@@ -431,7 +431,7 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 		require.NoError(t, err, "seed %d: %+v", seed, cfg)
 		for i, r := range results {
 			joined += len(r.Outcomes) - len(plans[i].Devices)
-			steps, tasks = steps+r.Steps, tasks+r.Tasks
+			steps, tasks, shared = steps+r.Steps, tasks+r.Tasks, shared+r.Shared
 			stages[r.Stage]++
 			for _, o := range r.Outcomes {
 				outcomes[o]++
@@ -442,7 +442,7 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
-	t.Logf("%d joined, %d steps and %d tasks in %s: %.0f tasks/s; %v; %v", joined, steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
+	t.Logf("%d joined, %d restarts shared, %d steps and %d tasks in %s: %.0f tasks/s; %v; %v", joined, shared, steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
 	require.NotZero(t, worse, "no device was ever worse than before: the simulation misses something")
 	require.NotZero(t, joined, "no device ever joined")
 	for _, o := range rollout.Outcomes()[1:] {

@@ -57,10 +57,11 @@ type fleetDevice struct {
 	boot    int
 	free    time.Time // until when it is at something
 	last    rollout.TaskID
-	rollout rollout.Key // of last
-	mended  bool        // what was damaged is no more
-	runs    int         // installations that changed something
-	leaves  []patch.ID  // that a restart takes away
+	rollout rollout.Key         // of last
+	mended  bool                // what was damaged is no more
+	runs    int                 // installations that changed something
+	leaves  []patch.ID          // that a restart takes away
+	boots   map[rollout.Key]int // by rollout: the boot at its last installation
 }
 
 // An Answer is what becomes of a task.
@@ -105,7 +106,7 @@ func mix(seed uint64, words ...any) uint64 {
 func (f *Fleet) device(d inventory.DeviceID, content *rollout.Content) *fleetDevice {
 	dev, ok := f.devices[d]
 	if !ok {
-		dev = &fleetDevice{has: make(map[patch.ID]bool), boot: 1}
+		dev = &fleetDevice{has: make(map[patch.ID]bool), boots: make(map[rollout.Key]int), boot: 1}
 		f.devices[d] = dev
 		if f.draw(f.cfg.Had, d, "had") {
 			for i := range content.Patches {
@@ -188,6 +189,7 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 	ids := t.Content.IDs()
 	switch t.Op {
 	case rollout.OpInstall:
+		dev.boots[t.Rollout] = dev.boot
 		switch {
 		case !slices.ContainsFunc(ids, missing):
 			return failed(patch.AlreadyInstalled)

@@ -295,6 +295,11 @@ func (st *story) grant() error {
 					return err
 				}
 			}
+			for _, s := range st.agenda.Restarted(r.tape.live, st.now) {
+				if err := st.one(r, s, nil); err != nil {
+					return err
+				}
+			}
 			if g := st.agenda.Grant(r.tape.live, st.now); len(g) > 0 {
 				again = true
 				if err := st.one(r, rollout.Granted{At: st.now, Devices: g}, g); err != nil {

@@ -256,6 +256,9 @@ func (o *owner) decide(items []item) (steps []step) {
 		for _, s := range o.tenant.agenda.Overtaken(o.m, now) {
 			signal(-1, s)
 		}
+		for _, s := range o.tenant.agenda.Restarted(o.m, now) {
+			signal(-1, s)
+		}
 		granted = o.tenant.agenda.Grant(o.m, now)
 	}
 	o.tenant.mu.Unlock()

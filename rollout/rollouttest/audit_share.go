@@ -1,0 +1,65 @@
+package rollouttest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/rollout"
+)
+
+// shared checks that who need not be restarted any more waits for that, and has reported another boot since.
+func (a *Auditor) shared(e *rollout.RestartShared) error {
+	if e.By == a.plan.Key || len(e.Boots) != len(e.Devices) {
+		return fmt.Errorf("a restart is shared with %s, %d devices, %d boots", e.By, len(e.Devices), len(e.Boots))
+	}
+	a.shares += len(e.Devices)
+	for n, i := range e.Devices {
+		d := &a.devices[i]
+		switch {
+		case d.running || d.outcome != rollout.Unsettled || d.undone || d.left != rollout.LeavingUnknown || d.absent.next != rollout.OpReboot || !d.installed:
+			return fmt.Errorf("device %s: its restart is shared, and it waits for none: running %v, %s, waits to %s", a.plan.Devices[i], d.running, d.outcome, d.absent.next)
+		case d.boot == "" || e.Boots[n] == "" || d.boot == e.Boots[n]:
+			return fmt.Errorf("device %s: its restart is shared, and boot %q is not known to be another than %q", a.plan.Devices[i], e.Boots[n], d.boot)
+		}
+		d.boot, d.unended, d.absent.next = e.Boots[n], nil, rollout.OpVerify
+	}
+	return nil
+}
+
+// others tells a rollout what others have done on its devices.
+func (d *driver) others(i int) error {
+	if err := d.overtake(i); err != nil || d.lost {
+		return err
+	}
+	return d.share(i)
+}
+
+// share tells a rollout which of its devices were restarted since, and checks that it is so.
+func (d *driver) share(i int) error {
+	r := d.runs[i]
+	for _, s := range d.agenda.Restarted(r.tape.live, d.now) {
+		for _, x := range s.Devices {
+			id := r.tape.plan.Devices[x]
+			if !d.fleet.restarted(r.tape.plan.Key, id) {
+				return fmt.Errorf("%s: device %s: said to have been restarted since its installation, by %s", r.tape.plan.Key, id, s.By)
+			}
+		}
+		if err := d.step(i, s, nil); err != nil {
+			return err
+		}
+		if d.lost {
+			return nil
+		}
+		if again := d.agenda.Restarted(r.tape.live, d.now); d.cfg.CrashEvery == 0 && len(again) > 0 && again[0].By == s.By && len(again[0].Devices) >= len(s.Devices) {
+			return errors.New("told again of restarts that it knows of")
+		}
+	}
+	return nil
+}
+
+// restarted says whether a device was restarted since a rollout has installed something there.
+func (f *Fleet) restarted(k rollout.Key, d inventory.DeviceID) bool {
+	dev, ok := f.devices[d]
+	return ok && dev.boots[k] != 0 && dev.boot > dev.boots[k]
+}
