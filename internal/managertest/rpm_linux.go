@@ -4,9 +4,7 @@ package managertest
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -380,62 +378,20 @@ func (d *RPMBed) WhatIsNotAskedFor(t *testing.T) {
 	require.Equal(t, "1.0-1", b.Has(t, "fresh"))
 }
 
-// Sweep kills rpm, or tells it that the disk is full or broken, at the k-th of the calls by which it changes files, for every k
-// until it gets through, or for some of them unless PATCHFLOW_LONG is set. Whatever state that leaves, the next task brings the
-// device to the wanted version.
+// Sweep strikes rpm, see [Sweep.Run].
 func (d *RPMBed) Sweep(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
-	need.Tool(t, "strace")
-	step := 23
-	if os.Getenv("PATCHFLOW_LONG") != "" {
-		step = 1
-	}
-	for _, sweep := range []struct {
-		name, calls, inject string
-		last                int // 0 goes on until rpm gets through
-	}{
-		{"killed", "rename,unlink,fsync,fdatasync,pwrite64", "signal=SIGKILL", 0},
-		{"disk full", "rename,write,pwrite64", "error=ENOSPC", 60}, // not every failure ends it
-	} {
-		t.Run(sweep.name, func(t *testing.T) {
-			t.Parallel()
-			first := d.Filled(t, nil)
-			states := make(map[string]int)
-			points := 0
-			for k := 1; sweep.last == 0 || k <= sweep.last; k += step {
-				require.Less(t, k, 1000, "rpm does not get through")
-				b := &RPM{Bench: &Bench{Dir: first.Dir, New: d.New}, Repo: first.Repo}
-				b.move(t, first.Root, filepath.Join(first.Dir, fmt.Sprint(k)))
-				b.Fleet = b.Open(t, nil)
-				strike := exec.CommandContext(t.Context(), "strace", "-f", "-o", "/dev/null", "-e", "trace="+sweep.calls, "-e", fmt.Sprintf("inject=%s:%s:when=%d", sweep.calls, sweep.inject, k),
-					"rpm", "--root="+b.At, "-U", "--nosignature", b.Repo.Pool(rpmbed.Package{Name: "conf", Version: "2.0"}))
-				strike.Env = append(os.Environ(), "HOME="+b.At+"/home")
-				through := strike.Run() == nil
-				state := b.Has(t, "conf")
-				states[state]++
-				r := b.Deploy(t, RPMPinned("conf", "2.0-1"))
-				require.True(t, r.Phase == rollout.PhaseSucceeded || r.Fault == patch.AlreadyInstalled, "point %d, %s: %+v", k, state, r)
-				require.Equal(t, "2.0-1", b.Has(t, "conf"), "point %d", k)
-				verified, err := b.Fleet.Verify(t.Context(), b.Task(rollout.OpVerify, Content(RPMPinned("conf", "2.0-1"))))
-				require.NoError(t, err)
-				// A version that was written down without its files is seen, and not taken for a success.
-				altered := verified.Fault == patch.Permanent && b.Read(t, rpmbed.VersionFile("conf")) != "conf 2.0\n" && sweep.last > 0
-				require.True(t, altered || verified.Phase == rollout.PhaseSucceeded, "point %d, %s: %+v", k, state, verified)
-				require.NoError(t, os.RemoveAll(b.At))
-				if through && sweep.last == 0 {
-					break
-				}
-				if !through {
-					points++
-				}
-			}
-			if sweep.last == 0 || step == 1 {
-				require.Positive(t, points)
-			}
-			t.Logf("%d points, %d states: %v", points, len(states), states)
-		})
-	}
+	Sweep[*RPM]{
+		Calls: "rename,unlink,fsync,fdatasync,pwrite64", Step: 23, Conf: RPMPinned("conf", "2.0-1"), File: rpmbed.VersionFile("conf"), Holds: "conf 2.0\n",
+		Open: func(t *testing.T) *RPM { return d.Filled(t, nil) },
+		Copy: func(t *testing.T, first *RPM, to string) *RPM {
+			b := &RPM{Bench: &Bench{Dir: first.Dir, New: d.New}, Repo: first.Repo}
+			b.move(t, first.Root, to)
+			b.Fleet = b.Open(t, nil)
+			return b
+		},
+		Argv: func(b *RPM) ([]string, string) {
+			return []string{"rpm", "--root=" + b.At, "-U", "--nosignature", b.Repo.Pool(rpmbed.Package{Name: "conf", Version: "2.0"})}, "HOME=" + b.At + "/home"
+		},
+	}.Run(t)
 }
