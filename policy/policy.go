@@ -127,7 +127,8 @@ type Ring struct {
 //     With the denominator assigned this is also judged before the sample is complete, if the ring can no longer end otherwise.
 //   - Pass, when at least MinSuccess have succeeded, MinSample devices are settled, MinCoverage is reached, the soak is
 //     over, and nobody must promote by hand.
-//   - Inconclusive otherwise. A ring in which nothing can change any more stays inconclusive: it holds and asks.
+//   - Inconclusive otherwise. A ring in which nothing can change any more stays inconclusive: it holds and asks. So does one none of whose
+//     devices needed anything, since those that come next would be the first. The last ring passes then, unless it is Manual.
 //
 // With Evidence a gate also fails by proof, and may have to pass by proof, and with Control by a comparison; the thresholds stay in force beside them. A gate that is to
 // be left to the proof alone has a MaxFailed of 100 %: nothing exceeds it, and what it leaves for MinSuccess is nothing.

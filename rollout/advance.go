@@ -153,6 +153,9 @@ func (m *Machine) judge(r int) bool {
 			return true
 		case good:
 			return !comparing && m.passed(r, c)
+		case m.stage == StageActive && m.needless(r, c) && !ring.gate.Manual:
+			m.emit(Judged{Ring: r, Result: Pass, Counts: c, Evidence: m.evidence(r), Reason: "no-need"})
+			return true
 		case m.stage == StageActive && ring.stuck(c):
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
@@ -177,7 +180,7 @@ func (m *Machine) judge(r int) bool {
 		case ring.held == byControl && good:
 			return !comparing && !m.tooFew(r) && m.passed(r, c)
 		}
-		if ring.held == heldHealth || ring.held == byControl || ring.held == heldInconclusive && (good || !ring.stuck(c)) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
+		if ring.held == heldHealth || ring.held == byControl || ring.held == heldInconclusive && (good || !ring.stuck(c) || m.needless(r, c) && !ring.gate.Manual && m.stage == StageActive) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}
@@ -188,6 +191,12 @@ func (m *Machine) judge(r int) bool {
 // stuck says whether nothing can change in a ring by itself any more.
 func (r *ring) stuck(c Counts) bool {
 	return c.Sample+c.NoNeed+c.Left+c.Lapsed-c.Retrying+r.calm == c.Devices
+}
+
+// needless says whether no device of the last ring needs what it was to get, as far as a person has not left it out: nobody comes after it
+// for whom a gate would have to know more. In an earlier ring that is zero of zero, and says nothing of those that come next.
+func (m *Machine) needless(r int, c Counts) bool {
+	return r == len(m.rings)-1 && c.NoNeed > 0 && c.NoNeed+c.Left == c.Devices
 }
 
 // passed closes a ring that is good enough and has soaked, or asks for a hand.

@@ -88,7 +88,7 @@ type Judged struct {
 	Result GateResult
 	Counts Counts
 	By     string // who promoted the ring against or without its gate; "" if the gate itself decided
-	Reason string // with Fail: "evidence" if failures proved it, "feedback" if people said so, "timeout" if its time was up, "control" if it is worse than what got nothing
+	Reason string // with Pass: "no-need" if no device of the last ring needed it; with Fail: "evidence" if failures proved it, "feedback" if people said so, "timeout" if its time was up, "control" if it is worse than what got nothing
 
 	Evidence Evidence // zero if the gate weighs none and compares nothing
 }

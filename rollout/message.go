@@ -73,7 +73,7 @@ func english(code string) (string, bool) {
 	case "ring-held":
 		return "ring {ring} is held: {code}", true
 	case "gate-pass":
-		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
+		return "gate of ring {ring}: pass, {succeeded} of {denominator} succeeded, {bad} failed[ ({reason})][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-promoted":
 		return "gate of ring {ring}: promoted by {by}, {succeeded} of {denominator} succeeded, {bad} failed[: {reason}][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}][; {broke} of {answers} people say that it broke something][; {retried} tried again by hand][, {retrying} of them still]", true
 	case "gate-fail":

@@ -2,7 +2,7 @@
 
 patch p1 package="curl 2"
 patch p2 package="curl 3"
-ring all devices=ada,bob maxfailed=99% minsuccess=1% window="daily 22:00-23:00 UTC"
+ring all devices=ada,bob maxfailed=99% minsuccess=1% manual window="daily 22:00-23:00 UTC"
 start q1 patches=p1
     day 1, 09:00
     rollout is active, by olga
