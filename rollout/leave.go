@@ -15,6 +15,9 @@ var ErrLeave = errors.New("device cannot leave")
 // Left says that devices are no longer what they were when the plan was made. All of these departures are taken in, or, with an error that
 // wraps [ErrLeave], none. One that is known already says nothing new, but for [Reimaged], which is another time each time.
 //
+// A rollout that is over takes in only that devices are retired or moved which it has left disrupted: they use up no budget any more, as if
+// somebody had acknowledged them. All else is passed over there; with nothing of that kind the error wraps [ErrFinal].
+//
 // There are four cases, and a host that cannot tell which one it is has none of them: a device that is merely silent is unreachable
 // ([policy.Retry]), and nothing is known of it.
 type Left struct {
@@ -171,6 +174,26 @@ func (m *Machine) departs(all []Departure) error {
 		default:
 			m.emit(events[i])
 		}
+	}
+	return nil
+}
+
+// departsAfter takes in which devices, that a rollout which is over has left disrupted, are there no more.
+func (m *Machine) departsAfter(all []Departure) error {
+	known := false
+	for i := range all {
+		x := &all[i]
+		n, ok := m.plan.Find(x.Device)
+		if d := int32(n); ok && (x.How == Retired || x.How == Moved) {
+			known = known || m.dev[d].left() == x.How
+			if m.disrupted(d) && m.dev[d].left() == LeavingUnknown {
+				m.emit(Departed{How: x.How, By: x.By, Reason: x.Reason, Devices: []int32{d}})
+				known = true
+			}
+		}
+	}
+	if !known {
+		return fmt.Errorf("rollout: %s: departures: %w", m.plan.Key, ErrFinal)
 	}
 	return nil
 }

@@ -510,7 +510,7 @@ func (m *Machine) decide(s Signal) error {
 }
 
 // after handles a signal to a rollout that is over: a report is recorded, a quarantine can be released,
-// an emergency reviewed, a device that was left disrupted acknowledged; the rest is ignored.
+// an emergency reviewed, a device that was left disrupted acknowledged or let go; the rest is ignored.
 func (m *Machine) after(s Signal) error {
 	switch s := s.(type) {
 	case Reported:
@@ -519,7 +519,7 @@ func (m *Machine) after(s Signal) error {
 	case Joined:
 		return fmt.Errorf("rollout: %s: joiners: %w", m.plan.Key, ErrFinal)
 	case Left:
-		return fmt.Errorf("rollout: %s: departures: %w", m.plan.Key, ErrFinal)
+		return m.departsAfter(s.Departures)
 	case Deferred:
 		return fmt.Errorf("rollout: %s: deferral of %q: %w", m.plan.Key, s.By, ErrFinal)
 	case Feedback:

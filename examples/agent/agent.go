@@ -183,12 +183,18 @@ func (a *agent) recover(ctx context.Context) error {
 		if e.Ended {
 			continue
 		}
-		r := a.stands(ctx, e)
+		r, lost := a.stands(ctx, e)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if r.Phase == rollout.PhaseQueued || r.Phase == rollout.PhaseRunning {
 			continue
+		}
+		if lost {
+			e.Lost = true
+			if err := a.remember(e); err != nil {
+				return err
+			}
 		}
 		if err := a.end(e.Task, r); err != nil {
 			return err
@@ -197,20 +203,20 @@ func (a *agent) recover(ctx context.Context) error {
 	return nil
 }
 
-// stands says what has become of a task that was begun.
-func (a *agent) stands(ctx context.Context, e entry) rollout.Report {
+// stands says what has become of a task that was begun, and whether nobody knows that.
+func (a *agent) stands(ctx context.Context, e entry) (r rollout.Report, lost bool) {
 	if e.Task.Op == rollout.OpReboot {
-		return a.restarted(e)
+		return a.restarted(e), false
 	}
 	r, err := a.device.Status(ctx, e.Task)
 	const stopped = "the agent was stopped while it was at it"
 	switch {
 	case err != nil:
-		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("%s, and what became of it cannot be told: %v", stopped, err)}
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("%s, and what became of it cannot be told: %v", stopped, err)}, true
 	case r.Phase == rollout.PhaseUnknown:
-		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: stopped}
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: stopped}, true
 	}
-	return r
+	return r, false
 }
 
 // do carries a task out, once. It may be under way still when do returns.
@@ -243,7 +249,7 @@ func (a *agent) do(ctx context.Context, t rollout.Task) error {
 	}
 	r.BootID = a.boot
 	if t.Op == rollout.OpVerify {
-		r.Idle = a.idle(t)
+		r.Idle = a.idle(t, r.Idle)
 	}
 	return a.end(t, r)
 }
@@ -277,11 +283,12 @@ func ably[T any](ctx context.Context, a *agent, t rollout.Task, do func(T, conte
 }
 
 // idle says whether the earlier tasks that the console has heard no end of run no more. The agent carries out one task after the other, in
-// its own process: what it remembers to have ended has. Of what it does not remember it knows nothing.
-func (a *agent) idle(t rollout.Task) patch.Tri {
+// its own process: what it remembers to have ended has. Of what it does not remember it knows nothing, nor of what a crash has cut short,
+// whose installer may have gone on by itself, unless the device was restarted since: then it is as the device says that it has just seen.
+func (a *agent) idle(t rollout.Task, seen patch.Tri) patch.Tri {
 	for _, u := range t.Unended {
-		if e := a.memory.find(u.ID); e == nil || !e.Ended {
-			return patch.Unknown
+		if e := a.memory.find(u.ID); e == nil || !e.Ended || e.Lost && (e.Boot == "" || a.boot == "" || e.Boot == a.boot) {
+			return seen
 		}
 	}
 	if len(t.Unended) == 0 {

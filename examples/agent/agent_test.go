@@ -313,6 +313,34 @@ func TestAnAgentDoesItsWorkOnce(t *testing.T) {
 	require.Equal(t, string(program("1.1")), b.tool(t), "taken back, and installed again")
 }
 
+// forgetful programs know nothing of a task.
+type forgetful struct{ *programs }
+
+func (forgetful) Status(context.Context, rollout.Task) (rollout.Report, error) {
+	return rollout.Report{}, nil
+}
+
+// A task that a crash has cut short may have left something running. Nobody knows until the device was restarted since, or says so itself.
+func TestWhatACrashHasCutShortMayStillRun(t *testing.T) {
+	b := newBench(t)
+	x := b.offer(t, program("1.1"))
+	a := b.agent(t)
+	require.NoError(t, a.remember(entry{Task: x, Boot: "b1", Begun: b.now}))
+	look := func(boot string, n uint32) rollout.Report {
+		a := b.agent(t)
+		a.boot, a.device = boot, forgetful{a.device.(*programs)}
+		verify := x
+		verify.ID, verify.Op = rollout.NewTaskID(rollout.Key{Tenant: "acme", ID: "q1"}, "all", "ada", rollout.OpVerify, n), rollout.OpVerify
+		verify.Unended = []rollout.TaskRef{{ID: task1, Op: rollout.OpInstall}}
+		b.desk.reports, b.desk.tasks["ada"] = nil, []rollout.Task{verify}
+		require.NoError(t, a.turn(t.Context()))
+		return b.desk.reports[len(b.desk.reports)-1].Report
+	}
+	require.Equal(t, patch.Unknown, look("b1", 2).Idle)
+	require.Equal(t, patch.Unknown, look("b1", 3).Idle, "it is remembered that nobody knows")
+	require.Equal(t, patch.Yes, look("b2", 4).Idle, "nothing runs on through a restart")
+}
+
 // An agent that wakes up after a window has closed does not begin.
 func TestAnAgentThatWakesUpTooLateDoesNotBegin(t *testing.T) {
 	b := newBench(t)

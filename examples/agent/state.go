@@ -27,8 +27,9 @@ type entry struct {
 	Boot   string         `json:"boot,omitempty"` // of the device when it was begun
 	Begun  time.Time      `json:"begun"`
 	Ended  bool           `json:"ended"`
-	Report rollout.Report `json:"report"` // once ended
-	Told   bool           `json:"told"`   // the console has it
+	Report rollout.Report `json:"report"`         // once ended
+	Told   bool           `json:"told"`           // the console has it
+	Lost   bool           `json:"lost,omitempty"` // it was cut short, and nobody knows whether what it began still runs
 }
 
 // keep is how many tasks that are over and told are remembered: a console that lost its own memory may hand them out once more.

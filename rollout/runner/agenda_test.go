@@ -329,15 +329,17 @@ func TestADeviceThatAnotherRolloutWorksOnIsExplained(t *testing.T) {
 }
 
 // Two rollouts have a device each at a site where only one may be disrupted. The first one's device fails: the second waits for it, and
-// is told why, until a person acknowledges the failure: while the first rollout goes on, when it is over, when that was before a restart,
+// is told why, until a person acknowledges the failure, or the device is retired: while the first rollout goes on, when it is over, when that was before a restart,
 // and when it is another process that the person has told.
 func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
-	for name, c := range map[string]struct{ over, restarted, elsewhere bool }{
+	for name, c := range map[string]struct{ over, restarted, elsewhere, retired bool }{
 		"under way":               {},
 		"over":                    {over: true},
 		"over, restarted":         {over: true, restarted: true},
 		"over, told elsewhere":    {over: true, elsewhere: true},
 		"over, both":              {over: true, restarted: true, elsewhere: true},
+		"over, then retired":      {over: true, retired: true},
+		"over, retired elsewhere": {over: true, restarted: true, elsewhere: true, retired: true},
 		"under way, a restart":    {restarted: true},
 		"under way and elsewhere": {elsewhere: true},
 	} {
@@ -388,7 +390,13 @@ func TestAFailedDeviceUsesUpTheBudgetUntilItIsAcknowledged(t *testing.T) {
 					person = newRunner(t, cfg)
 				}
 				know := rollout.Command{Do: rollout.DoAcknowledge, Device: dev(0), By: "olga"}
-				require.NoError(t, person.Command(t.Context(), key("q1"), know))
+				if c.retired {
+					gone := rollout.Departure{Device: dev(0), How: rollout.Retired, By: "cmdb"}
+					require.NoError(t, person.Leave(t.Context(), "acme", gone))
+					require.NoError(t, person.Leave(t.Context(), "acme", gone), "it is known")
+				} else {
+					require.NoError(t, person.Command(t.Context(), key("q1"), know))
+				}
 				require.ErrorIs(t, person.Command(t.Context(), key("q1"), know), rollout.ErrCommand)
 				pass(time.Hour)
 				s, _, err := r.Status(t.Context(), key("q2"))

@@ -51,15 +51,15 @@ func (r *Runner) sample(ctx context.Context, k rollout.Key, t inventory.Tenant, 
 	return nil
 }
 
-// Leave says that devices of tenant t or of one below it have left, or have become others, to the unfinished rollouts that have them, also to
-// those that another process owns, and returns when that is written down there; see [rollout.Left]. Rollouts that do not have a device
-// are left alone, and what is known already says nothing new, so a call that failed may be repeated; but a device that is
+// Leave says that devices of tenant t or of one below it have left, or have become others, to the unfinished rollouts that have them and to
+// those that have left them disrupted, also where another process owns them, and returns when that is written down there; see [rollout.Left].
+// Rollouts that do not have a device are left alone, and what is known already says nothing new, so a call that failed may be repeated; but a device that is
 // [rollout.Reimaged] is made anew each time. A rollout that cannot be told keeps no
 // other from it; the error names each. The tenant is the one that the devices have left: who a device belongs to now is not told to
 // anybody here.
 func (r *Runner) Leave(ctx context.Context, t inventory.Tenant, departures ...rollout.Departure) error {
 	var keys []rollout.Key
-	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t.Root(), Unfinished: true}) {
+	for head, err := range r.cfg.Journal.Heads(ctx, rollout.HeadQuery{Tenant: t.Root(), Unfinished: true, Leftover: true}) {
 		if err != nil {
 			return fmt.Errorf("runner: journal: %w", err)
 		}
