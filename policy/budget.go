@@ -23,6 +23,10 @@ type Budget struct {
 	Share   Share              `json:"share,omitempty" yaml:"share,omitempty"`    // at most this part of the domain, see [Budget.Limit]; 0 means that only Count counts
 	Rate    Rate               `json:"rate,omitzero" yaml:"rate,omitempty"`       // at most so many of the domain begun in a while; none unless set
 	Breaker Breaker            `json:"breaker,omitzero" yaml:"breaker,omitempty"` // after how many failed tries nothing more is begun in the domain for a while; never unless set
+
+	// Drain has the devices of the domains taken out of service before anything disruptive is begun there, and put back after it ([Drain]). A
+	// device that Devices picks and that lacks a label of Per is left out of the plan then, and told of.
+	Drain bool `json:"drain,omitempty" yaml:"drain,omitempty"`
 }
 
 // Limit returns how many devices may be disrupted at once in a domain of so many devices: the lesser of Count and Share of them.
@@ -40,6 +44,12 @@ func (b *Budget) Limit(devices int) int {
 		limit = min(limit, b.Count)
 	}
 	return limit
+}
+
+// Misplaces says whether b drains d and cannot tell in which domain it is: it picks d, which lacks a label of Per. Nothing disruptive may be begun there.
+func (b *Budget) Misplaces(d *inventory.Device) bool {
+	_, ok := b.Domain(d)
+	return b.Drain && !ok && (b.Devices.IsZero() || b.Devices.Matches(d))
 }
 
 // Domain returns the values of the labels in Per that d has, and whether d belongs to a domain of b at all.
@@ -89,6 +99,9 @@ func (b Budget) String() string {
 	if !b.Breaker.IsZero() {
 		s += "; breaker trips " + b.Breaker.String()
 	}
+	if b.Drain {
+		s += "; drained first"
+	}
 	return s
 }
 
@@ -112,8 +125,8 @@ func (c *checker) budgets(budgets []Budget) {
 		c.share(join(at, "share"), b.Share)
 		c.rate(join(at, "rate"), b.Rate)
 		c.breaker(join(at, "breaker"), b.Breaker)
-		if b.Count == 0 && b.Share == 0 && b.Rate.IsZero() && b.Breaker.IsZero() {
-			c.fault(at, "neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are")
+		if b.Count == 0 && b.Share == 0 && b.Rate.IsZero() && b.Breaker.IsZero() && !b.Drain {
+			c.fault(at, "neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are; nor are they drained")
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestValidateNamesTheFieldOfABudget(t *testing.T) {
 	}{
 		{[]Budget{{Count: 1}}, "budgets[0].name: missing"},
 		{[]Budget{{Name: "a", Count: 1}, {Name: "a", Count: 1}}, `budgets[1].name: "a" is the name of budgets[0] already`},
-		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are"},
+		{[]Budget{{Name: "a"}}, "budgets[0]: neither count nor share says how many devices may be disrupted at once, nor rate how many may be begun, nor breaker when no more are; nor are they drained"},
 		{[]Budget{{Name: "a", Breaker: Breaker{Pause: 1}}}, "budgets[0].breaker.failures: missing: how many failed tries trip it"},
 		{[]Budget{{Name: "a", Breaker: Breaker{Failures: -1}}}, "budgets[0].breaker.failures: -1 is negative"},
 		{[]Budget{{Name: "a", Breaker: Breaker{Failures: 1001}}}, "budgets[0].breaker.failures: 1001 is more than 1000"},
@@ -111,4 +111,16 @@ func TestWhatABreakerSays(t *testing.T) {
 	require.Equal(t, "after 5 failures of 8 tries within 2h, for 3h", Breaker{Failures: 5, Of: 8, Within: 2 * hour, Pause: 3 * hour}.String())
 	require.Equal(t, "no limit of each site; breaker trips after 3 failures in a row, for 1h", Budget{Per: []string{"site"}, Breaker: Breaker{Failures: 3}}.String())
 	require.Zero(t, Breaker{}.WithDefaults())
+}
+
+func TestADeviceThatIsToBeDrainedMustHaveItsLabels(t *testing.T) {
+	node := &inventory.Device{ID: "node-1", Labels: map[string]string{"role": "node"}}
+	b := Budget{Name: "clusters", Devices: inventory.MustSelector("role=node"), Per: []string{"cluster"}, Drain: true}
+	require.NoError(t, (&Policy{Name: "p", Budgets: []Budget{b}}).Validate(), "a budget that only drains")
+	require.Equal(t, "no limit of each cluster, of role=node; drained first", b.String())
+	require.True(t, b.Misplaces(node))
+	require.False(t, b.Misplaces(&inventory.Device{ID: "till-1"}), "it is about others")
+	require.False(t, (&Budget{Devices: b.Devices, Per: b.Per}).Misplaces(node), "nobody drains it")
+	node.Labels["cluster"] = "west"
+	require.False(t, b.Misplaces(node))
 }

@@ -122,6 +122,7 @@ func settings() []setting {
 		}},
 		{path: "rate", order: func(l *Layer) int64 { return l.Policy.Rate.tightness() }},
 		{path: "budgets", adds: true},
+		{path: "drain.timeout"},
 		{path: "retry.attempts", order: func(l *Layer) int64 { return -int64(l.Policy.Retry.WithDefaults().Attempts) }},
 		{path: "retry.backoff"},
 		{path: "retry.maxBackoff"},

@@ -121,7 +121,8 @@ func fleet() Policy {
 		MaxActive:   500,
 		Backup:      Backup{Need: BackupRequired, MaxAge: day},
 		Rate:        Rate{Count: 200, Every: hour},
-		Budgets:     []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250, Rate: Rate{Count: 10, Every: 20 * minute}, Breaker: Breaker{Failures: 5, Of: 8, Within: 2 * hour, Pause: 45 * minute}}},
+		Budgets:     []Budget{{Name: "sites", Devices: inventory.MustSelector("role=till"), Per: []string{"site"}, Count: 5, Share: 250, Rate: Rate{Count: 10, Every: 20 * minute}, Breaker: Breaker{Failures: 5, Of: 8, Within: 2 * hour, Pause: 45 * minute}, Drain: true}},
+		Drain:       Drain{Timeout: 20 * minute},
 		Breaker:     Breaker{Failures: 6, Of: 10, Within: 3 * hour, Pause: 20 * minute},
 		Retry: Retry{Attempts: 5, Backoff: 5 * minute, MaxBackoff: 2 * hour, BusyEvery: 90 * minute / 60, BusyLimit: 20,
 			OfflineEvery: 30 * minute, Grace: 2 * day, OfflineDeadline: 9 * day, Timeout: 3 * hour, Remedies: []Remedy{{Fault: patch.Corrupt, Max: 2}, {Fault: patch.DiskFull, Max: 1}}},
@@ -182,7 +183,7 @@ func TestTheCompletePolicyIsComplete(t *testing.T) {
 	}
 	visit(reflect.ValueOf(fleet()), "")
 	for name, is := range set {
-		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Budget.Breaker", "Policy.Breaker", "Policy.Retry", "Retry.Remedies", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
+		structs := []string{"Policy.Rules", "Policy.Rings", "Policy.Windows", "Policy.Budgets", "Policy.Rate", "Budget.Rate", "Budget.Breaker", "Policy.Drain", "Policy.Breaker", "Policy.Retry", "Retry.Remedies", "Policy.Reboot", "Reboot.Windows", "Policy.Rollback",
 			"Policy.Deadlines", "Policy.Exceptions", "Policy.Holds", "Deadline.Match", "KnownIssue.Match",
 			"Policy.Freezes", "Policy.Fit", "Freeze.Except", "Rule.Match", "Ring.Gate", "Gate.Evidence", "Gate.Control", "Ring.Windows", "Ring.Need", "Policy.Need",
 			"Need.Bypass", "Policy.Backup", "Policy.Download", "Ring.Download", "Download.Windows", "Policy.Health", "Policy.Escalation", "Policy.Covers", "Health.Metrics", "Health.Feedback", "Health.Probes", "Probes.List", "Reboot.Deferrals", "Reboot.Quiet"}

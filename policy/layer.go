@@ -159,6 +159,7 @@ func (l *Layer) faults() []*FieldError {
 			f.Path == "reboot.deferrals" && l.Policy.Reboot.Deferrals.Max > 0 ||
 			f.Path == "reboot.quiet" && l.Policy.Reboot.Mode == RebootNever ||
 			f.Path == "reboot.before" && l.Policy.Reboot.Before == BeforeIfPending ||
+			f.Path == "drain.timeout" && l.Policy.Drain.Timeout >= 0 ||
 			f.Path == "backup.maxAge" && l.Policy.Backup.Need == BackupNone && l.Policy.Backup.MaxAge >= 0 {
 			continue // what makes them right may stand in another layer
 		}

@@ -37,6 +37,7 @@ type Policy struct {
 	MaxActive int      `json:"maxActive,omitempty" yaml:"maxActive,omitempty"` // devices worked on at once in all rings together; 0 means no limit
 	Rate      Rate     `json:"rate,omitzero" yaml:"rate,omitempty"`            // how many devices are begun in a while, in all rings together
 	Budgets   []Budget `json:"budgets,omitempty" yaml:"budgets,omitempty"`     // how many devices of one failure domain may be disrupted at once, or begun in a while
+	Drain     Drain    `json:"drain,omitzero" yaml:"drain,omitempty"`          // how devices are taken out of service and put back that a budget drains
 	Retry     Retry    `json:"retry,omitzero" yaml:"retry,omitempty"`
 	Breaker   Breaker  `json:"breaker,omitzero" yaml:"breaker,omitempty"` // of each patch: after how many failed tries it is not begun any more for a while; never unless set
 	Backup    Backup   `json:"backup,omitzero" yaml:"backup,omitempty"`   // what must be kept of a device before anything is installed there

@@ -44,13 +44,13 @@ func TestEverySettingHasATestThatShowsItsEffect(t *testing.T) {
 		"Policy.Health": "", "Policy.Escalation": "rollout", "Policy.Covers": "", "Cover.Of": "TestValidateNamesTheFieldOfACover", "Cover.App": "TestValidateNamesTheFieldOfACover", "Cover.Least": "TestValidateNamesTheFieldOfACover", "EscalationLevel.Name": "TestValidateNamesTheFieldOfALevel", "EscalationLevel.Attempts": "rollout", "EscalationLevel.Failed": "rollout", "EscalationLevel.Waiting": "rollout", "Health.Metrics": "rollout", "Health.Feedback": "", "Health.Probes": "", "Probes.List": "rollout", "Probe.Name": "TestValidateNamesTheFieldOfProbes", "Probe.Version": "TestValidateNamesTheFieldOfProbes",
 		"Probe.Check": "TestValidateNamesTheFieldOfProbes", "Probe.Of": "TestValidateNamesTheFieldOfProbes", "Probe.With": "TestValidateNamesTheFieldOfProbes", "Reboot.Deferrals": "", "Metric.Name": "TestValidateNamesTheFieldOfHealth",
 		"Policy.Budgets": "", "Budget.Name": "TestValidateNamesTheFieldOfABudget", "Budget.Devices": "TestDomainOfABudget", "Budget.Per": "TestDomainOfABudget",
-		"Budget.Rate": "", "Budget.Breaker": "rollout", "Policy.Breaker": "", "Policy.Rate": "", "Rate.Count": "rollout", "Rate.Every": "rollout", "Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
+		"Budget.Rate": "", "Budget.Breaker": "rollout", "Budget.Drain": "rollout", "Policy.Drain": "", "Policy.Breaker": "", "Policy.Rate": "", "Rate.Count": "rollout", "Rate.Every": "rollout", "Budget.Count": "TestLimitOfABudget", "Budget.Share": "TestLimitOfABudget",
 		"Ring.Devices": "TestRingsMustTakeEveryDevice", "Ring.Gate": "", "Gate.Evidence": "", "Gate.Control": "", "Ring.Need": "", "Need.Bypass": "", "Rollback.Acknowledged": "TestWhatIsUnwise",
 	}
 	// Types all of whose fields one test, or the table of package rollout, is about.
 	whole := map[string]string{
 		"Match": "TestEveryConditionOfAMatchNarrowsIt", "Ring": "rollout", "Gate": "rollout", "Evidence": "rollout", "Control": "rollout", "Retry": "rollout", "Remedy": "rollout", "Reboot": "rollout", "Rollback": "rollout", "Backup": "rollout",
-		"Download": "rollout", "Metric": "rollout", "Feedback": "rollout", "Deferrals": "rollout", "Probes": "rollout", "Breaker": "rollout",
+		"Download": "rollout", "Metric": "rollout", "Feedback": "rollout", "Deferrals": "rollout", "Probes": "rollout", "Breaker": "rollout", "Drain": "rollout",
 		"Window": "TestNextOpening", "Freeze": "TestFreezes", "Fit": "TestWorkMustFit", "Need": "TestSettle", "Bypass": "TestWhatAnEmergencyLifts",
 	}
 	tests := make(map[string]bool)

@@ -178,6 +178,15 @@ func TestTenantsAreKeptApart(t *testing.T) {
 				}
 			}
 		},
+		"Budget.Misplaces": func(t *testing.T) {
+			for a, b := range pairs() {
+				budget := Budget{Name: "own", Devices: a.policy.Rules[0].Match.Devices, Per: []string{"a label that nobody has"}, Drain: true}
+				for i, c := range a.cases {
+					require.True(t, budget.Misplaces(c.Device))
+					require.False(t, budget.Misplaces(b.cases[i].Device), "a budget of %s, a device of %s", a.tenant, b.tenant)
+				}
+			}
+		},
 		"HeldBack": func(t *testing.T) {
 			for a, b := range pairs() {
 				_, held := HeldBack(a.policy.Holds, a.cases[0].Patch, a.cases[0].Device, now)

@@ -51,6 +51,7 @@ func (p *Policy) faults() []*FieldError {
 	}
 	c.rate("rate", p.Rate)
 	c.budgets(p.Budgets)
+	c.drain(p)
 	c.retry("retry", p.Retry)
 	c.breaker("breaker", p.Breaker)
 	c.enum("reboot.mode", p.Reboot.Mode)

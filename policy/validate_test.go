@@ -104,6 +104,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		`policy: retry.remedies[0].fault: there is no remedy for busy: want disk-full or corrupt`: func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Busy}} },
 		`policy: retry.remedies[0].max: -1 is negative`:                                           func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt, Max: -1}} },
 		`policy: retry.remedies[0].max: 256 is more than 255`:                                     func(p *Policy) { p.Retry.Remedies = []Remedy{{Fault: patch.Corrupt, Max: 256}} },
+		`policy: drain.timeout: -1s is negative`:                                                  func(p *Policy) { p.Drain.Timeout = -1e9 },
+		`policy: drain.timeout: there is a timeout, but no budget drains its devices`:             func(p *Policy) { p.Budgets[0].Drain = false },
 		`policy: retry.timeout: -1s is negative`:                                                  func(p *Policy) { p.Retry.Timeout = -1e9 },
 		`policy: reboot.mode: reboot mode 9 has no name`:                                          func(p *Policy) { p.Reboot.Mode = 9 },
 		`policy: reboot.timeout: -1s is negative`:                                                 func(p *Policy) { p.Reboot.Timeout = -1e9 },

@@ -161,6 +161,7 @@ var (
 	_ rollout.Rebooter   = Pulled{}
 	_ rollout.Prober     = Pulled{}
 	_ rollout.Remedier   = Pulled{}
+	_ rollout.Drainer    = Pulled{}
 	_ rollout.Canceller  = Pulled{}
 )
 
@@ -178,6 +179,12 @@ func (Pulled) Reboot(context.Context, rollout.Task) (rollout.Report, error) { re
 
 // Probe reports that the look at what the device is there for is queued.
 func (Pulled) Probe(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
+
+// Drain reports that taking the device out of service is queued.
+func (Pulled) Drain(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
+
+// Uncordon reports that putting it back is queued.
+func (Pulled) Uncordon(context.Context, rollout.Task) (rollout.Report, error) { return queued() }
 
 // Remedy reports that what is to be put right is queued.
 func (Pulled) Remedy(context.Context, rollout.Task) (rollout.Report, error) { return queued() }

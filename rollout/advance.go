@@ -108,6 +108,34 @@ func evaluate(g policy.Gate, c Counts) (failed, good bool) {
 	return failed, good
 }
 
+func (m *Machine) applyStaged(e Staged) {
+	if e.Stage == StageActive && m.pausedAt != 0 {
+		// Paused time uses up no deadline.
+		for r := range m.rings {
+			if ring := &m.rings[r]; ring.deadline != 0 && ring.opened != 0 {
+				ring.deadline += m.now - max(m.pausedAt, ring.opened)
+			}
+			if w := m.rings[r].weighing; w != nil {
+				w.delay(m.now - m.pausedAt)
+			}
+		}
+		m.delayAways(m.pausedAt)
+		m.pausedAt = 0
+	}
+	if e.Stage != StageActive && m.pausedAt == 0 {
+		m.pausedAt = m.now
+	}
+	if m.why != byStop || e.Stage == StageActive || e.Stage.Final() { // an emergency is over when it is resumed or has ended
+		m.why = e.Code
+	}
+	if e.Code == byStop {
+		m.hasten()
+	}
+	m.applyUndoStaged(&e)
+	m.stage, m.ending = e.Stage, e.Ending
+	m.dirty = true
+}
+
 // judge brings the state of a ring up to its counts and the time.
 func (m *Machine) judge(r int) bool {
 	ring := &m.rings[r]
@@ -244,7 +272,8 @@ func (m *Machine) halt(code string, c Command) {
 // mayStop says whether a device is at what is asked to stop when no more is to be installed there.
 func (m *Machine) mayStop(d int32) bool {
 	dev := &m.dev[d]
-	return dev.state == running && (dev.op == OpInstall || dev.op == OpDownload || m.prepares(d, dev.op)) && dev.flags&stopped == 0
+	return dev.state == running && (dev.op == OpInstall || dev.op == OpDownload || m.prepares(d, dev.op)) && dev.flags&stopped == 0 &&
+		!(dev.op == OpDrain && dev.flags&undone != 0) // which comes before its rollback
 }
 
 func (m *Machine) stopInstalls() {
@@ -281,6 +310,9 @@ func (m *Machine) open() bool {
 
 // finish ends the rollout when there is nothing left to do.
 func (m *Machine) finish() bool {
+	if m.returning > 0 {
+		return false // who was taken out of service for this is put back before it ends
+	}
 	switch m.stage {
 	case StageActive:
 		for r := range m.rings {

@@ -123,6 +123,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case Remedied:
 		return m.fitsRemedied(&e)
+	case Draining, PuttingBack, PutBack:
+		return m.fitsDrain(e)
 	case Lapsed:
 		return devices(e.Devices)
 	case RestartAnnounced:
@@ -269,6 +271,12 @@ func (m *Machine) apply(e Event) {
 		m.applyLookedAt(e)
 	case Remedied:
 		m.applyRemedied(&e)
+	case Draining:
+		m.applyDraining(&e)
+	case PuttingBack:
+		m.applyPuttingBack(&e)
+	case PutBack:
+		m.applyPutBack(&e)
 	case Downloaded:
 		for _, d := range e.Devices {
 			dev := &m.dev[d]
@@ -317,6 +325,7 @@ func (m *Machine) apply(e Event) {
 	case Acknowledged:
 		for _, d := range e.Devices {
 			m.raised.note(d)
+			m.forgetDrain(d)
 			m.dev[d].flags |= acked
 		}
 		m.batch.Freed = append(m.batch.Freed, e.Devices...)
@@ -371,7 +380,7 @@ func (m *Machine) applyIssued(e Issued) {
 		case e.Op == OpDownload:
 			m.loading++
 		case dev.flags&session == 0:
-			if begins(&e) {
+			if m.beginsAs(d, &e) {
 				m.rates.add(m.plan, d, m.now)
 				m.beginSession(d)
 			}
@@ -379,9 +388,10 @@ func (m *Machine) applyIssued(e Issued) {
 			m.active++
 		}
 		if dev.op != e.Op || e.Absent != (dev.flags&absent != 0) {
-			dev.tries = 0
+			dev.tries = m.triesBefore(d, &e)
 		}
 		dev.flags &^= absent | stopped | picked
+		m.applyDisturbing(d, e.Op)
 		if e.Op != OpDownload {
 			dev.flags = dev.flags&^acked | session
 		}
@@ -414,6 +424,8 @@ func (m *Machine) applyIssued(e Issued) {
 			m.applyLooking(d)
 		} else if e.Op == OpRemedy {
 			m.applyRemedying(d)
+		} else if e.Op == OpDrain || e.Op == OpUncordon {
+			m.applyDrainTask(d, e.Op)
 		} else if dev.tries < 255 {
 			dev.tries++
 		}
@@ -481,6 +493,7 @@ func (m *Machine) applyAnswered(e Answered) {
 				dev.flags |= owes // the publisher says so, and the device does not deny it
 			}
 		}
+		m.applyDrained(r)
 		if !r.Phase.Last() {
 			continue
 		}
@@ -526,6 +539,10 @@ func (m *Machine) back(d int32) {
 
 func (m *Machine) applyPostponed(e Postponed) {
 	for i, d := range e.Devices {
+		if e.Op == OpUncordon {
+			m.applyReturnLater(d, &e, nanos(e.Until[i]))
+			continue
+		}
 		m.triedPostponed(&e, d)
 		dev, was := &m.dev[d], m.dev[d].op
 		if e.Op == OpInstall && e.Spent || dev.attempts > 0 {
@@ -554,7 +571,7 @@ func (m *Machine) applyPostponed(e Postponed) {
 		if e.Op == OpInstall && e.Fault != patch.Busy && e.Fault != patch.NoFault {
 			dev.flags |= unsure
 		}
-		if givesBack(&e) {
+		if givesBack(&e) && (e.Op != OpDrain || m.drains[d].then == OpInstall) {
 			m.rates.drop(m.plan, d, m.sessionBegun(d))
 			if e.Op == OpInstall {
 				m.unplace(d)
@@ -586,12 +603,14 @@ func (m *Machine) applyPostponed(e Postponed) {
 			m.applyUnlooked(d, e.Spent)
 		case OpRemedy:
 			m.applyUnremedied(d, e.Spent)
+		case OpDrain:
+			m.applyUndrained(d, e.Spent)
 		case OpProbe:
 			if e.Fault == patch.Unreachable {
 				m.probes[d].since = 0 // that uses up none of its time
 			}
 		}
-		if e.Op == OpInstall || e.Op.prepares() || e.Frees {
+		if e.Op == OpInstall || e.Op.prepares() && (e.Op != OpDrain || dev.flags&undone == 0) || e.Frees {
 			m.free(d)
 		}
 		if e.Op == OpRollback && dev.flags&session == 0 {
@@ -611,6 +630,7 @@ func (m *Machine) free(d int32) {
 			m.looks[d].begun = 0
 		}
 		dev.flags &^= session
+		m.applyLeft(d)
 		m.circuits.freed(m.plan, d)
 		m.rings[dev.ring].active--
 		m.active--
@@ -661,37 +681,12 @@ func (m *Machine) applySettled(e DeviceSettled) {
 		m.rings[dev.ring].counts[e.Outcome]++
 		m.unsettled--
 		m.raised.note(d)
+		if dev.flags&(retired|foreign) != 0 {
+			m.forgetDrain(d)
+		}
 		m.reckon(d)
 		m.hostSettled(d)
 		m.beside.settled(d, dev, m.rings[dev.ring].state)
 	}
-	m.dirty = true
-}
-
-func (m *Machine) applyStaged(e Staged) {
-	if e.Stage == StageActive && m.pausedAt != 0 {
-		// Paused time uses up no deadline.
-		for r := range m.rings {
-			if ring := &m.rings[r]; ring.deadline != 0 && ring.opened != 0 {
-				ring.deadline += m.now - max(m.pausedAt, ring.opened)
-			}
-			if w := m.rings[r].weighing; w != nil {
-				w.delay(m.now - m.pausedAt)
-			}
-		}
-		m.delayAways(m.pausedAt)
-		m.pausedAt = 0
-	}
-	if e.Stage != StageActive && m.pausedAt == 0 {
-		m.pausedAt = m.now
-	}
-	if m.why != byStop || e.Stage == StageActive || e.Stage.Final() { // an emergency is over when it is resumed or has ended
-		m.why = e.Code
-	}
-	if e.Code == byStop {
-		m.hasten()
-	}
-	m.applyUndoStaged(&e)
-	m.stage, m.ending = e.Stage, e.Ending
 	m.dirty = true
 }

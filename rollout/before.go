@@ -173,6 +173,9 @@ func (m *Machine) applyLookedAt(e Looked) {
 		m.looks[d].tries = 0
 		if e.Then != LookedUnknown {
 			m.looks[d].restarted = false
+			if m.drains != nil {
+				m.drains[d].disturbed = false // it has come back, and nothing was installed there
+			}
 		}
 		if a := m.auxOf(d); a != nil && e.Then != LookedPending {
 			a.delay = delay{} // the restart that was announced does not come

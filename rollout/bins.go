@@ -27,6 +27,7 @@ const (
 	toProbe
 	toLook
 	toRemedy
+	toReturnTo
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -48,6 +49,9 @@ type bin struct {
 	remedying Remedying
 	remedy    patch.Fault // what was to be remedied
 
+	returning Return
+	resumes   bool
+
 	devices []int32
 	until   []time.Time
 	backups []Backup
@@ -57,7 +61,7 @@ type bin struct {
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
 		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing && b.looking == o.looking &&
-		b.remedying == o.remedying && b.remedy == o.remedy
+		b.remedying == o.remedying && b.remedy == o.remedy && b.returning == o.returning && b.resumes == o.resumes
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -93,12 +97,11 @@ func (m *Machine) flush() {
 		b := &m.bins.all[i]
 		switch b.what {
 		case toIssue:
-			m.emit(Issued{Op: b.op, Absent: b.absent, Devices: b.devices, StartBy: instant(b.startBy), FinishBy: m.finishBy(b.op)})
-			m.batch.Actions = append(m.batch.Actions, Run{b.devices})
+			m.issue(b)
 		case toPostpone:
-			m.emit(Postponed{Op: b.op, Absent: b.absent, Fault: b.fault, Spent: b.spent, Devices: b.devices, Until: b.until, Frees: b.frees})
+			m.later(b)
 		case toSettle:
-			m.emit(DeviceSettled{Outcome: b.outcome, Fault: b.fault, Owes: b.owes, Devices: b.devices})
+			m.settles(b)
 		case toAnnounce:
 			m.emit(RestartAnnounced{Devices: b.devices, Deadline: instant(b.startBy)})
 		case toTimeOut:
@@ -119,6 +122,8 @@ func (m *Machine) flush() {
 			m.emit(Looked{Then: b.looking, Fault: b.fault, Devices: b.devices})
 		case toRemedy:
 			m.emit(Remedied{Then: b.remedying, Of: b.remedy, Fault: b.fault, Devices: b.devices})
+		case toReturnTo:
+			m.emit(PutBack{Then: b.returning, Fault: b.fault, Resumes: b.resumes, Devices: b.devices})
 		case toStop:
 			m.emit(StopAsked{b.devices})
 			m.batch.Actions = append(m.batch.Actions, Stop{b.devices})
@@ -133,6 +138,8 @@ func (m *Machine) finishBy(op Op) time.Time {
 	switch op {
 	case OpReboot:
 		limit = m.reboot.Timeout
+	case OpDrain, OpUncordon:
+		limit = m.plan.Policy.Drain.WithDefaults().Timeout
 	case OpPrecheck, OpProbe:
 		limit = min(limit, m.plan.Policy.Health.Probes.WithDefaults().Within)
 	}

@@ -42,6 +42,7 @@ func everyEvent() []Event {
 		Retried{[]int32{1, 7}, "olga", "the mirror is up again"},
 		Paired{1, []int32{1, 7}, []int32{9}, 3, at}, ControlWorse{1, []int32{9}, []float64{1}, []float64{3}, []float64{2}}, Compared{1, []Block{{4, 3, 2, 1}}, 2},
 		BreakerTripped{Circuit{3, "x:1"}, 4, 5, patch.Untrusted, 7, at, true}, BreakerTried{Circuit{-1, "x:1"}, 7}, BreakerClosed{Circuit{-1, "x:1"}, 7},
+		Draining{OpReboot, true, []int32{1, 7}}, PuttingBack{true, Succeeded, patch.Busy, true, []int32{1, 7}}, PutBack{ReturnFailed, patch.Busy, true, []int32{1, 7}},
 		Remedied{RemedyFailed, patch.Corrupt, patch.DiskFull, []int32{1, 7}},
 		Looked{LookedStill, patch.Busy, []int32{1, 7}},
 		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},

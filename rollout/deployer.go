@@ -11,7 +11,7 @@ import (
 // A Deployer installs patches. It is safe for concurrent use.
 //
 // What it can do beyond installing it shows by implementing further interfaces, its abilities: [Verifier], [Rollbacker],
-// [Rebooter], [Downloader], [Snapshotter], [Prober], [Remedier], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
+// [Rebooter], [Downloader], [Snapshotter], [Prober], [Remedier], [Drainer], [Canceller]. Callers find them with [Ability], which sees through wrappers and routers.
 //
 // An error from any of its calls and a failure on a device are different things. The error of a call that begins
 // something means that it could not be begun, and is classified by [patch.FaultOf]. A [Report] with [PhaseFailed] is the
@@ -57,6 +57,22 @@ type Remedier interface {
 	// away. [PhaseSucceeded] says that nothing of that kind is known to be wrong any more; a fault that it has no remedy for is
 	// [patch.Permanent]. The same task ID never begins twice, and a task whose StartBy is past is not begun any more. Progress is told by Status.
 	Remedy(ctx context.Context, t Task) (Report, error)
+}
+
+// A Drainer can take a device out of service and put it back: a node of a cluster, a member of a load balancer, a mail relay. A policy says
+// of which devices that is to be done ([policy.Drain]).
+type Drainer interface {
+	// Drain begins to take the device out of service, and returns its first report; the last one, [PhaseSucceeded], comes when nothing new is
+	// sent to it and nobody is served by it any more. A device that is out of service already has succeeded, and so has one that nothing is
+	// ever sent to. After [PhaseFailed] the device may be half out of service, unless it was [patch.Busy], [patch.Unreachable] or
+	// [patch.NeedsUser] before it said that it runs, and after [PhaseStopped]. It changes nothing else. The same task ID never begins twice, and a task whose
+	// StartBy is past is not begun any more. Progress is told by Status.
+	Drain(ctx context.Context, t Task) (Report, error)
+
+	// Uncordon begins to put the device back into service, and returns its first report; the last one, [PhaseSucceeded], comes when it serves again as
+	// it did before. A device that is in service already has succeeded. A drain that has failed, or may still be running, is taken back or given
+	// up by it. The same task ID never begins twice. Progress is told by Status.
+	Uncordon(ctx context.Context, t Task) (Report, error)
 }
 
 // A Prober can tell whether what a device is there for works.

@@ -177,7 +177,8 @@ func domainsOf(budgets []policy.Budget, d *inventory.Device) (all []Domain) {
 
 // Disrupted yields the devices that this rollout has disrupted, in their order: those that are being worked on, and those on which
 // an installation was begun that counts and that are not verified to be well since. A device that failed, was given up or was
-// cancelled after that stays disrupted until it is acknowledged ([DoAcknowledge]), also when the rollout is over.
+// cancelled after that stays disrupted until it is acknowledged ([DoAcknowledge]), also when the rollout is over; and so does one that was
+// taken out of service and is not known to be back ([Machine.Drained]).
 func (m *Machine) Disrupted() iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		for d := range m.dev {
@@ -193,7 +194,12 @@ func (m *Machine) disrupted(d int32) bool {
 	if dev.flags&session != 0 {
 		return true
 	}
-	if dev.flags&acked != 0 || m.begunOn(d) == 0 {
+	switch {
+	case dev.flags&acked != 0:
+		return false
+	case m.isOut(d):
+		return true
+	case m.begunOn(d) == 0:
 		return false
 	}
 	o := dev.outcome

@@ -56,6 +56,10 @@ const (
 
 	kindLooked byte = 49
 
+	kindDraining    byte = 50
+	kindPuttingBack byte = 51
+	kindPutBack     byte = 52
+
 	kindMeasured  byte = 56
 	kindRegressed byte = 57
 	kindVoiced    byte = 58
@@ -329,6 +333,12 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return BreakerClosed(decodeBreakerTried(d))
 	case kindRemedied:
 		return decodeRemedied(d)
+	case kindDraining:
+		return decodeDraining(d)
+	case kindPuttingBack:
+		return decodePuttingBack(d)
+	case kindPutBack:
+		return decodePutBack(d)
 	case kindLooked:
 		return decodeLooked(d)
 	case kindProbed:

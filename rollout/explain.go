@@ -42,6 +42,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.hands(m, int32(i))
 		x.shared(m, int32(i))
 		x.superseded(m, int32(i))
+		x.drain(m, int32(i))
 		return x
 	case running:
 		x.Reasons = []Message{message("wait-running", "op", dev.op.String(), "since", clock(instant(dev.issued)))}
@@ -75,6 +76,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	}
 	x.probes(m, int32(i))
 	x.remedy(m, int32(i))
+	x.drain(m, int32(i))
 	if b := m.saved(int32(i)); b.tries > 0 && b.id == "" && dev.op == OpInstall {
 		x.Reasons = append(x.Reasons, message("wait-backup", "tries", strconv.Itoa(int(b.tries)), "attempts", strconv.Itoa(m.retry.Attempts)))
 	}

@@ -239,6 +239,9 @@ func (m *Machine) applyAdmitted(e Admitted) {
 		if m.cures != nil {
 			m.cures = append(m.cures, cure{})
 		}
+		if m.drains != nil {
+			m.drains = append(m.drains, drain{must: m.plan.Drains(int(d))})
+		}
 		m.rings[a.Ring].joined++
 		m.unsettled++
 		g := m.joinedGroup(d)

@@ -252,6 +252,7 @@ func (m *Machine) anew(e Departed) {
 	}
 	if len(ends) > 0 {
 		m.emit(DeviceSettled{Outcome: Gone, Devices: ends})
+		m.keptOut(ends)
 	}
 }
 
@@ -352,6 +353,7 @@ func (m *Machine) reopen(d int32) {
 	if m.cures != nil {
 		m.cures[d] = cure{}
 	}
+	m.reopenDrain(d)
 	if m.firsts != nil {
 		m.firsts[d] = 0
 		clear(m.vitalsOf(d))

@@ -81,6 +81,8 @@ type Machine struct {
 	cures     []cure     // by device; nil if the policy has no remedies
 	beside    *comparisons
 	absences  absences // who does not answer
+	drains    []drain  // by device; nil if no budget drains any
+	returning int      // devices that are put back into service
 
 	// What follows is found again from the devices after a replay; it only saves looking at all of them.
 	timers    timers     // waiting devices whose time comes
@@ -262,6 +264,7 @@ func NewMachine(p Plan) (*Machine, error) {
 		m.looks = make([]looked, len(p.Devices))
 	}
 	m.cures, m.absences = newCures(m.retry, len(p.Devices)), newAbsences(&p, m.retry)
+	m.drains = newDrains(&p)
 	if n := len(p.Policy.Health.Metrics); n > 0 {
 		m.vitals, m.firsts = make([]vital, n*len(p.Devices)), make([]int64, len(p.Devices))
 	}
@@ -621,6 +624,7 @@ func (m *Machine) task(d int32) Task {
 	t.Unended = m.unendedOf(d)
 	m.probesOf(d, &t)
 	m.remedyTask(d, &t)
+	m.drainOf(d, &t)
 	if a := m.auxOf(d); a != nil {
 		t.Ref, t.BootID = a.ref, a.boot
 	}
@@ -660,14 +664,6 @@ func (m *Machine) dropAux(d int32) {
 		m.auxFree = append(m.auxFree, i)
 		m.dev[d].aux = 0
 	}
-}
-
-// Current returns the count of the task that device d is at, and whether there is one that has not ended.
-func (m *Machine) Current(d int32) (uint32, bool) {
-	if d < 0 || int(d) >= len(m.dev) {
-		return 0, false
-	}
-	return m.dev[d].seq, m.dev[d].state == running
 }
 
 // Requests yields the requests that wait for an answer.

@@ -355,7 +355,7 @@ func english(code string) (string, bool) {
 	case "unknown-device":
 		return "{device} is not in the plan", true
 	}
-	return "", false
+	return englishDrain(code)
 }
 
 // String renders m in English.
@@ -492,6 +492,12 @@ func (p *Plan) Describe(e Event) []Message {
 		}
 		return []Message{message(code, "devices", p.names(e.Devices), "fault", fault)}
 	case Remedied:
+		return []Message{e.describe(p)}
+	case Draining:
+		return []Message{e.describe(p)}
+	case PuttingBack:
+		return []Message{e.describe(p)}
+	case PutBack:
 		return []Message{e.describe(p)}
 	case Looked:
 		return []Message{e.describe(p)}

@@ -113,6 +113,12 @@ func (m *Machine) noteAbsences(e Event) {
 			}
 			m.reckonAway(d)
 		}
+	case PutBack:
+		for _, d := range e.Devices {
+			if e.Resumes && m.dev[d].offline != 0 {
+				m.reckonAway(d)
+			}
+		}
 	case Late:
 		for i := range e.Reports {
 			if r := &e.Reports[i]; r.Ends() && r.Device >= 0 && int(r.Device) < len(m.dev) {

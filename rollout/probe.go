@@ -93,7 +93,9 @@ type probed struct {
 }
 
 // prepares says whether a task of this kind comes before an installation, in the same session.
-func (o Op) prepares() bool { return o == OpPrecheck || o == OpBackup || o == OpLook || o == OpRemedy }
+func (o Op) prepares() bool {
+	return o == OpPrecheck || o == OpBackup || o == OpLook || o == OpRemedy || o == OpDrain
+}
 
 // lacksPrecheck says whether a look at its probes comes before what is next on d. After an installation was begun there it is too late for that.
 func (m *Machine) lacksPrecheck(d int32) bool {
@@ -114,6 +116,9 @@ func (m *Machine) beginSession(d int32) {
 	if m.cures != nil {
 		m.cures[d].begun = m.now
 	}
+	if m.drains != nil {
+		m.drains[d].begun = m.now
+	}
 }
 
 // sessionBegun returns when the session of d began: with its installation, unless something was to come before.
@@ -127,6 +132,8 @@ func (m *Machine) sessionBegun(d int32) int64 {
 		return m.backups[d].begun
 	case m.cures != nil:
 		return m.cures[d].begun
+	case m.drains != nil:
+		return m.drains[d].begun
 	}
 	return m.dev[d].issued
 }

@@ -230,6 +230,8 @@ func (m *Machine) fitsOp(op Op) error {
 		return fmt.Errorf("a %s, and the plan names no probes", op)
 	case op == OpLook && m.looks == nil:
 		return errors.New("a look, and the plan restarts nothing before")
+	case (op == OpDrain || op == OpUncordon) && m.drains == nil:
+		return fmt.Errorf("a %s, and no budget of the plan drains devices", op)
 	case op == OpRemedy && m.cures == nil:
 		return errors.New("a remedy, and the plan has none")
 	}

@@ -239,6 +239,7 @@ func (m *Machine) applyRetried(e Retried) {
 		if m.probes != nil {
 			m.probes[d].tries, m.probes[d].since = 0, 0
 		}
+		m.drainAnew(d)
 		m.falls(d, patch.NoFault) // what is put right for that is up to whoever asks
 		if a := m.auxOf(d); a != nil && len(a.unended) > 0 {
 			a.since = m.now

@@ -78,6 +78,7 @@ const (
 	SkipHeld        = "held"         // every package was told not to change
 	SkipNoBuild     = "no-build"     // only the source package of the fix is known, and no package that could be installed
 	SkipPrerequired = "prerequisite" // a patch that must be installed first is not approved
+	SkipNoDomain    = "no-domain"    // a budget drains it, and it lacks a label by which that budget tells its domains apart
 )
 
 // QuarantineRule is the name under which findings count that a quarantine holds.
@@ -154,6 +155,10 @@ func (s *Scope) Add(d *inventory.Device) error {
 	z, err := s.zone(d.Zone)
 	if err != nil {
 		s.skip(SkipNoZone, d)
+		return nil
+	}
+	if s.misplaced(d) {
+		s.skip(SkipNoDomain, d)
 		return nil
 	}
 	s.sum.Targets++
@@ -400,6 +405,11 @@ func (s *Scope) zone(name string) (uint16, error) {
 	}
 	s.zones[name] = z
 	return z.index, z.err
+}
+
+// misplaced says whether d would be patched without being taken out of service, for want of a label.
+func (s *Scope) misplaced(d *inventory.Device) bool {
+	return slices.ContainsFunc(s.cfg.Policy.Budgets, func(b policy.Budget) bool { return b.Misplaces(d) })
 }
 
 // tenant returns the number of a tenant.

@@ -32,6 +32,9 @@ func (s *Scope) Joiner(d *inventory.Device) (Joiner, error) {
 	if _, err := one.zone(d.Zone); err != nil {
 		return bad("%s: %w", SkipNoZone, err)
 	}
+	if s.misplaced(d) {
+		return bad("%s", SkipNoDomain)
+	}
 	return Joiner{Device: d.ID, Tenant: d.Tenant, Zone: d.Zone, Content: c, Claim: one.ring(d), Domains: domainsOf(s.cfg.Policy.Budgets, d),
 		Stratum: s.cfg.Policy.Stratum(d), Host: s.cfg.Policy.Host(d)}, nil
 }

@@ -246,6 +246,13 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		return func(p *policy.Policy) { p.Retry.Remedies = all }
 	}
 	morning := func(p *policy.Policy) { p.Windows = []policy.Window{{Start: 8 * 60, End: 10 * 60, Zone: "UTC"}} }
+	inDomains := func(in *PlanInput) {
+		for i := range in.Policy.Budgets {
+			in.Places = [][]uint32{{0}}
+			in.Domains = []Domain{{Budget: i, Tenant: in.Tenant, Devices: 20}}
+		}
+	}
+	draining := func(p *policy.Policy) { p.Budgets = []policy.Budget{{Name: "all", Count: 20, Drain: true}} }
 	cases := map[string]testCase{
 		"Salt": {change: func(p *policy.Policy) { p.Salt = "s" }, want: "install dev-10 dev-7"},
 		"Strata": {input: func(in *PlanInput) {
@@ -371,12 +378,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 		"Remedy.Fault":   {answer: failing(1, patch.Corrupt), base: remedying(policy.Remedy{Fault: patch.DiskFull}), change: remedying(policy.Remedy{Fault: patch.Corrupt}), want: "remedy for corrupt done"},
 		"Remedy.Max":     {answer: failing(1, patch.Corrupt), base: remedying(policy.Remedy{Fault: patch.Corrupt}), change: remedying(policy.Remedy{Fault: patch.Corrupt, Max: 2}), want: "\n0.518453828995h remedy dev-15"},
 
-		"Budget.Breaker": {answer: failing(1, patch.Transient), input: func(in *PlanInput) {
-			for i := range in.Policy.Budgets {
-				in.Places = [][]uint32{{0}}
-				in.Domains = []Domain{{Budget: i, Tenant: in.Tenant, Devices: 20}}
-			}
-		}, base: func(p *policy.Policy) { p.Budgets, p.MaxActive = []policy.Budget{{Name: "all", Count: 20}}, 1 },
+		"Budget.Drain": {input: inDomains, base: func(p *policy.Policy) { p.Budgets = []policy.Budget{{Name: "all", Count: 20}} },
+			change: draining, want: "\n0h drain dev-15"},
+		"Drain.Timeout": {answer: silentOn(OpDrain), input: inDomains, base: draining, change: func(p *policy.Policy) { p.Drain.Timeout = 2 * hour },
+			want: "\n2h dev-15: no answer in time"},
+
+		"Budget.Breaker": {answer: failing(1, patch.Transient), input: inDomains, base: func(p *policy.Policy) { p.Budgets, p.MaxActive = []policy.Budget{{Name: "all", Count: 20}}, 1 },
 			change: func(p *policy.Policy) { p.Budgets[0].Breaker.Failures = 1 }, want: "0h breaker of budget all at tenant acme trips: 1 of 1 tries failed (transient)"},
 		"Breaker.Failures": {answer: failing(2, patch.Transient), base: tripping(policy.Breaker{Failures: 3}), change: tripping(policy.Breaker{Failures: 2}), want: "\n0h breaker of x:p1 trips"},
 		"Breaker.Of": {answer: failing(2, patch.Transient), base: tripping(policy.Breaker{Failures: 3}), change: tripping(policy.Breaker{Failures: 3, Of: 9}),
@@ -462,12 +469,12 @@ func TestEverySettingChangesBehaviour(t *testing.T) {
 			input: func(in *PlanInput) { in.Contents[0].Patches[0].Reversal = patch.ReversalNone }, change: func(p *policy.Policy) { p.Rollback.Irreversible = true }, want: "not rolled back: x:p1 cannot be taken back"},
 	}
 	// Names and containers, what package policy decides, what tells rollouts apart (TestTheHighestPriorityIsNext of package runner), and the claim of a selector, which has a test of its own.
-	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Breaker", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence", "Gate.Control",
+	elsewhere := []string{"Name", "Priority", "Rules", "Rings", "Budgets", "Rate", "Retry", "Drain", "Breaker", "Reboot", "Rollback", "Backup", "Health", "Fit", "Download", "Ring.Gate", "Ring.Devices", "Gate.Evidence", "Gate.Control",
 		"Deadlines", "Exceptions", "Holds", "Rollback.Acknowledged", "Metric.Name", "Health.Feedback", "Health.Probes", "Reboot.Deferrals", "Escalation", "EscalationLevel.Name", "Covers"}
 	for typ, prefix := range map[reflect.Type]string{reflect.TypeFor[policy.Policy](): "", reflect.TypeFor[policy.Ring](): "Ring.", reflect.TypeFor[policy.Gate](): "Gate.", reflect.TypeFor[policy.Evidence](): "Evidence.", reflect.TypeFor[policy.Control](): "Control.",
 		reflect.TypeFor[policy.Retry](): "Retry.", reflect.TypeFor[policy.Reboot](): "Reboot.", reflect.TypeFor[policy.Rollback](): "Rollback.", reflect.TypeFor[policy.Backup](): "Backup.", reflect.TypeFor[policy.Fit](): "Fit.", reflect.TypeFor[policy.Download](): "Download.",
 		reflect.TypeFor[policy.Health](): "Health.", reflect.TypeFor[policy.Metric](): "Metric.", reflect.TypeFor[policy.Feedback](): "Feedback.",
-		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.Remedy](): "Remedy.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
+		reflect.TypeFor[policy.Probes](): "Probes.", reflect.TypeFor[policy.Deferrals](): "Deferrals.", reflect.TypeFor[policy.Rate](): "Rate.", reflect.TypeFor[policy.Breaker](): "Breaker.", reflect.TypeFor[policy.Remedy](): "Remedy.", reflect.TypeFor[policy.Drain](): "Drain.", reflect.TypeFor[policy.EscalationLevel](): "EscalationLevel."} {
 		for i := range typ.NumField() {
 			name := prefix + typ.Field(i).Name
 			_, ok := cases[name]

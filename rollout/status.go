@@ -81,6 +81,7 @@ type DeviceStatus struct {
 	Stopping bool        // its task was asked to stop
 	Deferred int         // how often people have put its restart off
 	Denied   int         // how often they wished to, and it was too often or too late
+	Out      bool        // of service: taken out by this rollout, and not known to be back ([Machine.Drained])
 	Left     Leaving     // how it has left the rollout, if it has: [Retired] or [Moved]
 }
 
@@ -91,7 +92,7 @@ func (m *Machine) Device(d int) DeviceStatus {
 		Fault: dev.fault, Owes: dev.flags&owes != 0, Offline: dev.offline != 0,
 		Worse: dev.flags&unwell != 0, Silent: dev.state == running && dev.phase == PhaseUnknown,
 		Stopping: dev.state == running && dev.flags&stopped != 0}
-	s.Left = dev.left()
+	s.Left, s.Out = dev.left(), m.isOut(int32(d))
 	s.Absence, s.Absent = m.absence(int32(d))
 	if at, ok := m.leavesAt(int32(d)); ok && m.stage == StageActive {
 		s.Leaves = instant(at)
@@ -110,3 +111,11 @@ func (m *Machine) Quarantine() []Quarantine { return append([]Quarantine(nil), m
 
 // Adoptions returns how often the rollout was taken over.
 func (m *Machine) Adoptions() int { return m.adoptions }
+
+// Current returns the count of the task that device d is at, and whether there is one that has not ended.
+func (m *Machine) Current(d int32) (uint32, bool) {
+	if d < 0 || int(d) >= len(m.dev) {
+		return 0, false
+	}
+	return m.dev[d].seq, m.dev[d].state == running
+}

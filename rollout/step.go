@@ -108,8 +108,8 @@ func (m *Machine) follow(r *TaskReport) {
 	if r.Phase == PhaseFailed && fault == patch.NoFault && dev.op != OpVerify && dev.op != OpLook {
 		fault = patch.Transient
 	}
-	if r.Phase == PhaseStopped && (dev.op == OpVerify || dev.op == OpProbe) {
-		fault = patch.Transient // it did not look
+	if r.Phase == PhaseStopped && (dev.op == OpVerify || dev.op == OpProbe || dev.op == OpUncordon) {
+		fault = patch.Transient // it did not look, or nothing
 	}
 	switch dev.op {
 	case OpDownload:
@@ -122,6 +122,10 @@ func (m *Machine) follow(r *TaskReport) {
 		m.followBackup(d, r, fault)
 	case OpRemedy:
 		m.followRemedy(d, r, fault)
+	case OpDrain:
+		m.followDrain(d, r, fault)
+	case OpUncordon:
+		m.followReturn(d, r, fault)
 	case OpProbe:
 		m.followProbe(d, r, fault)
 	case OpInstall:
@@ -434,13 +438,13 @@ func (m *Machine) expire() {
 // wake does what a timer was set for.
 func (m *Machine) wake(t timer) {
 	dev := &m.dev[t.device]
-	if m.expires(t) {
+	if m.expires(t) && dev.op != OpUncordon { // who is put back is given up after that
 		if dev.flags&picked == 0 {
 			m.giveUp(t.device)
 		}
 		return
 	}
-	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 { // one that is asked again in this step may answer
+	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 && dev.op != OpUncordon { // one that is asked again in this step may answer
 		dev.flags |= lapsing
 		m.bins.add(bin{what: toLapse}, t.device)
 	}
@@ -527,6 +531,10 @@ func (m *Machine) timedOut(d int32) {
 		m.followBackup(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRemedy:
 		m.remedyTimedOut(d)
+	case OpDrain:
+		m.followDrain(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
+	case OpUncordon:
+		m.followReturn(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpProbe:
 		m.followProbe(d, &TaskReport{Report: Report{Phase: PhaseFailed}}, patch.Transient)
 	case OpRollback:

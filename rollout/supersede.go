@@ -103,6 +103,7 @@ func (m *Machine) overtaken(s Overtaken) {
 	slices.Sort(devices)
 	m.emit(SupersededBy{By: s.By, Devices: devices})
 	m.emit(DeviceSettled{Outcome: Superseded, Fault: patch.Superseded, Devices: devices})
+	m.keptOut(devices)
 }
 
 // mayDrop says whether d waits for an installation and is at nothing.

@@ -52,12 +52,14 @@ const (
 	OpProbe    // look at them again once the installation was verified
 	OpLook     // look whether the device waits for a restart, before anything is installed
 	OpRemedy   // put the device right after a try that has failed, before the next one
+	OpDrain    // take the device out of service, before anything disruptive is begun there
+	OpUncordon // put it back into service
 
-	lastOp = OpRemedy
+	lastOp = OpUncordon
 )
 
 func opNames() enum.Names {
-	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe", "look", "remedy"}
+	return enum.Names{"unknown", "install", "reboot", "verify", "rollback", "download", "backup", "precheck", "probe", "look", "remedy", "drain", "uncordon"}
 }
 
 // String returns the lower-case name, as used in JSON and in task IDs.

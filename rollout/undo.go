@@ -23,6 +23,7 @@ func (m *Machine) applyUndo(e UndoBegan) {
 		}
 		before := m.weighBefore(d)
 		m.endRetry(d)
+		m.drainAnew(d)
 		dev.flags |= undone
 		if m.awaits(d) {
 			m.auxOf(d).since = m.now

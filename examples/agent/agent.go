@@ -267,6 +267,10 @@ func (a *agent) work(ctx context.Context, t rollout.Task) (rollout.Report, error
 		return ably(ctx, a, t, rollout.Rollbacker.Rollback)
 	case rollout.OpPrecheck, rollout.OpProbe:
 		return ably(ctx, a, t, rollout.Prober.Probe)
+	case rollout.OpDrain:
+		return ably(ctx, a, t, rollout.Drainer.Drain)
+	case rollout.OpUncordon:
+		return ably(ctx, a, t, rollout.Drainer.Uncordon)
 	case rollout.OpRemedy:
 		return ably(ctx, a, t, rollout.Remedier.Remedy)
 	}

@@ -34,6 +34,7 @@ type device struct {
 	backup  rollout.Backup // the last one
 	backups int
 	mended  []patch.Fault // what remedies have put right
+	drained bool          // out of service
 }
 
 // A state is how a device differs from its base. Its slices are never written to, so that states can be kept and shared.
@@ -168,6 +169,8 @@ func (d *device) do(op rollout.Op, t *rollout.Task, b Behaviour, at time.Time) r
 		r = failed(b.Damage, "told to be damaged")
 	case op == rollout.OpRemedy:
 		r = d.mend(t.Remedy)
+	case op == rollout.OpDrain, op == rollout.OpUncordon:
+		d.drained = op == rollout.OpDrain
 	case op == rollout.OpInstall:
 		r = d.install(t.Content, b)
 	case op == rollout.OpReboot:

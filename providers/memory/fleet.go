@@ -45,6 +45,7 @@ var (
 	_ rollout.Verifier   = (*Fleet)(nil)
 	_ rollout.Rollbacker = (*Fleet)(nil)
 	_ rollout.Rebooter   = (*Fleet)(nil)
+	_ rollout.Drainer    = (*Fleet)(nil)
 	_ rollout.Canceller  = (*Fleet)(nil)
 )
 
@@ -129,6 +130,18 @@ func (f *Fleet) Device(t inventory.Tenant, id inventory.DeviceID) (inventory.Dev
 	}
 	f.advance(d, f.now())
 	return d.view(d.now), true
+}
+
+// Drained says whether a device was taken out of service and not put back. One that is not there is not.
+func (f *Fleet) Drained(t inventory.Tenant, id inventory.DeviceID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d, found := f.devices.get(deviceKey{t, id})
+	if !found {
+		return false
+	}
+	f.advance(d, f.now())
+	return d.drained
 }
 
 // Patches implements [patch.Source].

@@ -63,6 +63,16 @@ func (f *Fleet) Remedy(ctx context.Context, t rollout.Task) (rollout.Report, err
 	return f.begin(ctx, rollout.OpRemedy, t)
 }
 
+// Drain implements [rollout.Drainer]. Nothing leads load to a device in memory: that it is out of service is a mark, which [Fleet.Drained] tells.
+func (f *Fleet) Drain(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, rollout.OpDrain, t)
+}
+
+// Uncordon implements [rollout.Drainer]. A drain that has not begun yet comes before it, and is taken back by it.
+func (f *Fleet) Uncordon(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return f.begin(ctx, rollout.OpUncordon, t)
+}
+
 // Probe implements [rollout.Prober]. A service is up unless Behaviour.Down names it or content that the device has is broken; an
 // application has the version that its software says; of the registry and of a custom check it knows what Behaviour.Up and Behaviour.Down say.
 func (f *Fleet) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {

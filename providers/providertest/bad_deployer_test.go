@@ -370,6 +370,8 @@ func badAbilities() []badProvider {
 		}
 	}))
 
+	badDrainers(add)
+
 	const up, unknown = "Probe/what works is up", "Probe/what is not known is not up"
 	results := func(edit func(p *rollout.ProbeResult)) func(*world) {
 		return status(rollout.OpPrecheck, func(_ rollout.Task, r *rollout.Report) {

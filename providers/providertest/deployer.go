@@ -57,6 +57,9 @@ type DeployerHarness struct {
 	// Up are probes of what works on the device. Without them the suite only asks for what nobody knows.
 	Up []policy.Probe
 
+	// Serves says whether anything is sent to the device now.
+	Serves func(t *testing.T, d rollout.Deployer) bool
+
 	// Hold keeps tasks that are given to the device from now on from beginning, until the work is settled.
 	Hold func(t *testing.T, d rollout.Deployer)
 }
@@ -85,6 +88,7 @@ func Deployer(t *testing.T, h DeployerHarness) {
 		b.downloader, b.downloads = rollout.Ability[rollout.Downloader](b.d, probe)
 		b.snapshotter, b.snapshots = rollout.Ability[rollout.Snapshotter](b.d, probe)
 		b.remedier, b.remedies = rollout.Ability[rollout.Remedier](b.d, probe)
+		b.drainer, b.drains = rollout.Ability[rollout.Drainer](b.d, probe)
 		b.prober, b.probes = rollout.Ability[rollout.Prober](b.d, probe)
 		b.canceller, b.cancels = rollout.Ability[rollout.Canceller](b.d, probe)
 		return b
@@ -104,6 +108,8 @@ func Deployer(t *testing.T, h DeployerHarness) {
 			return b.snapshots
 		case "Remedy":
 			return b.remedies
+		case "Drain", "Uncordon":
+			return b.drains
 		case "Probe":
 			return b.probes
 		case "Cancel":
@@ -126,10 +132,11 @@ type bench struct {
 	snapshotter                           rollout.Snapshotter
 	prober                                rollout.Prober
 	remedier                              rollout.Remedier
+	drainer                               rollout.Drainer
 	canceller                             rollout.Canceller
 	verifies, rollsBack, reboots, cancels bool
 	downloads, snapshots, probes          bool
-	remedies                              bool
+	remedies, drains                      bool
 }
 
 func (b *bench) task(op rollout.Op, c rollout.Content) rollout.Task {
@@ -161,6 +168,10 @@ func (b *bench) begin(t *testing.T, task rollout.Task) rollout.Report {
 		r, err = b.snapshotter.Snapshot(t.Context(), task)
 	case rollout.OpRemedy:
 		r, err = b.remedier.Remedy(t.Context(), task)
+	case rollout.OpDrain:
+		r, err = b.drainer.Drain(t.Context(), task)
+	case rollout.OpUncordon:
+		r, err = b.drainer.Uncordon(t.Context(), task)
 	case rollout.OpPrecheck, rollout.OpProbe:
 		r, err = b.prober.Probe(t.Context(), task)
 	}
@@ -270,7 +281,7 @@ func (b *bench) pinned(t *testing.T, c rollout.Content) {
 
 func deployerPromises() []promise[*bench] {
 	return slices.Concat(deployPromises(), statusPromises(), verifyPromises(), rollbackPromises(), rebootPromises(), downloadPromises(),
-		backupPromises(), remedyPromises(), probePromises(), cancelPromises())
+		backupPromises(), remedyPromises(), drainPromises(), probePromises(), cancelPromises())
 }
 
 func deployPromises() []promise[*bench] {

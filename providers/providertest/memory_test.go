@@ -295,8 +295,8 @@ type call func(ctx context.Context, t rollout.Task) (rollout.Report, error)
 // A world is a fleet with one device, and what a test can do to it. A bad deployer replaces some of the calls.
 type world struct {
 	*memory.Fleet
-	deploy, status, verify, rollback, reboot, download, snapshot, probe, remedy call
-	cancel                                                                      func(ctx context.Context, t rollout.Task) error
+	deploy, status, verify, rollback, reboot, download, snapshot, probe, remedy, drain, uncordon call
+	cancel                                                                                       func(ctx context.Context, t rollout.Task) error
 
 	mu        sync.Mutex
 	now       time.Time
@@ -334,6 +334,16 @@ func (w *world) Remedy(ctx context.Context, t rollout.Task) (rollout.Report, err
 	return w.remedy(ctx, t)
 }
 
+// Drain implements [rollout.Drainer].
+func (w *world) Drain(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.drain(ctx, t)
+}
+
+// Uncordon implements [rollout.Drainer].
+func (w *world) Uncordon(ctx context.Context, t rollout.Task) (rollout.Report, error) {
+	return w.uncordon(ctx, t)
+}
+
 // Probe implements [rollout.Prober].
 func (w *world) Probe(ctx context.Context, t rollout.Task) (rollout.Report, error) {
 	return w.probe(ctx, t)
@@ -366,7 +376,7 @@ func newWorld() *world {
 	}
 	w.deploy, w.status, w.cancel = w.Fleet.Deploy, w.Fleet.Status, w.Fleet.Cancel
 	w.verify, w.rollback, w.reboot, w.download, w.snapshot = w.Fleet.Verify, w.Fleet.Rollback, w.Fleet.Reboot, w.Fleet.Download, w.Fleet.Snapshot
-	w.probe, w.remedy = w.Fleet.Probe, w.Fleet.Remedy
+	w.probe, w.remedy, w.drain, w.uncordon = w.Fleet.Probe, w.Fleet.Remedy, w.Fleet.Drain, w.Fleet.Uncordon
 	w.AddDevice(deviceList()...)
 	return w
 }
@@ -410,6 +420,7 @@ func deployerHarness(bad func(*world)) DeployerHarness {
 			last.set(func(b *memory.Behaviour) { b.Offline = true })
 			return func() { last.set(func(b *memory.Behaviour) { b.Offline = false }) }
 		},
-		Hold: func(*testing.T, rollout.Deployer) { last.set(func(b *memory.Behaviour) { b.Wait = time.Hour }) },
+		Serves: func(*testing.T, rollout.Deployer) bool { return !last.Drained("acme", "ada") },
+		Hold:   func(*testing.T, rollout.Deployer) { last.set(func(b *memory.Behaviour) { b.Wait = time.Hour }) },
 	}
 }

@@ -92,9 +92,12 @@ type audited struct {
 	before restartBooks
 	remedy remedyBooks
 	absent awayBooks
-	boot   string         // the last one that it has reported
-	told   bool           // its task has ended, and what follows was not decided yet
-	answer rollout.Report // how
+	boot   string // the last one that it has reported
+
+	service serviceBooks
+	goal    *rollout.PuttingBack // it is back, and to be settled so
+	told    bool                 // its task has ended, and what follows was not decided yet
+	answer  rollout.Report       // how
 }
 
 // A clock is what decides when work may begin on a device of a ring: its zone, and the freezes that its content passes.
@@ -232,6 +235,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			d.answered(r, at)
 			d.lookedAt(r)
 			d.fell(r)
+			d.drained(r)
 			d.running = !r.Phase.Last()
 			d.found = a.found(r)
 			d.boot = cmp.Or(r.BootID, d.boot)
@@ -240,7 +244,18 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			}
 		}
 	case rollout.Lapsed:
-		return a.each(e.Devices, func(d *audited) error { d.lapsed = true; return nil })
+		return a.each(e.Devices, func(d *audited) error {
+			if d.lapsed = true; !d.undone {
+				d.free()
+			}
+			return nil
+		})
+	case rollout.Draining:
+		return a.draining(&e)
+	case rollout.PuttingBack:
+		return a.puttingBack(&e)
+	case rollout.PutBack:
+		return a.putBack(&e)
 	case rollout.Late:
 		for i := range e.Reports {
 			if r := &e.Reports[i]; r.Device >= 0 && int(r.Device) < len(a.devices) && r.Ends() {
@@ -284,6 +299,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			}
 		}
 		return a.each(e.Devices, func(d *audited) error {
+			if err := d.laterService(&e); err != nil || e.Op == rollout.OpUncordon {
+				return err
+			}
 			d.postponed(&e)
 			d.retriedLater(&e)
 			if e.Op == rollout.OpProbe && e.Fault == patch.Unreachable {
@@ -335,7 +353,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			if d.running || d.outcome != rollout.Unsettled {
 				return fmt.Errorf("settled; running %v, %s", d.running, d.outcome)
 			}
-			if err := cmp.Or(d.leaves(at, e.Outcome), a.leavesAway(at, d, e.Outcome), d.triedAgain(e.Outcome)); err != nil {
+			if err := cmp.Or(d.leaves(at, e.Outcome), a.leavesAway(at, d, e.Outcome), d.triedAgain(e.Outcome), d.settledService(e.Outcome)); err != nil {
 				return err
 			}
 			if d.dropped && e.Outcome != rollout.Superseded {
@@ -371,6 +389,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 				return fmt.Errorf("rolled back, and nothing was begun there, or it is %s", d.left)
 			}
 			d.undone, d.outcome, d.again = true, rollout.Unsettled, false
+			if d.service.drains = 0; !d.running {
+				d.service.back = nil
+			}
 			return nil
 		})
 	case rollout.RingAsked:
@@ -410,7 +431,9 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 			return fmt.Errorf("the rollout is %s already", a.stage)
 		}
 		a.undo.staged(&e)
-		a.stage = e.Stage
+		if a.stage = e.Stage; a.stage.Final() {
+			return a.services()
+		}
 	}
 	return nil
 }
@@ -437,16 +460,6 @@ func (a *Auditor) decided(e *rollout.RingDecided) error {
 		}
 	}
 	return nil
-}
-
-// work returns when work may begin on device i, and restarts when it may be restarted.
-func (a *Auditor) work(i int) policy.Schedule {
-	r := a.plan.RingOf(i)
-	return a.windows[r][a.clock(i)].Bypassing(a.lifted[r])
-}
-
-func (a *Auditor) restarts(i int) policy.Schedule {
-	return a.resets[a.clock(i)].Bypassing(a.lifted[a.plan.RingOf(i)])
 }
 
 func (a *Auditor) each(ds []int32, check func(*audited) error) error {
@@ -488,7 +501,7 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 	if e.Op == rollout.OpInstall || e.Op == rollout.OpProbe {
 		d.fit = false
 	}
-	if err := cmp.Or(a.startsBefore(at, i, e), a.startsRemedy(at, i, e)); err != nil {
+	if err := cmp.Or(a.startsBefore(at, i, e), a.startsRemedy(at, i, e), a.startsDrain(at, i, e)); err != nil {
 		return err
 	}
 	first := !d.installed
@@ -641,8 +654,8 @@ func (a *Auditor) Machine(m *rollout.Machine) error {
 		outcomes := make(map[rollout.Outcome]int)
 		for i := range a.plan.InRing(r) {
 			d, got := &a.devices[i], m.Device(i)
-			if got.Outcome != d.outcome || got.Running != d.running {
-				return fmt.Errorf("device %s: %+v, want %s, running %v", a.plan.Devices[i], got, d.outcome, d.running)
+			if got.Outcome != d.outcome || got.Running != d.running || got.Out != d.service.out {
+				return fmt.Errorf("device %s: %+v, want %s, running %v, out of service %v", a.plan.Devices[i], got, d.outcome, d.running, d.service.out)
 			}
 			if d.outcome == rollout.Unsettled {
 				pending++

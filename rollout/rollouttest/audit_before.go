@@ -22,7 +22,7 @@ type restartBooks struct {
 // prepares says whether a task of this kind is the installation, or comes before it.
 func prepares(op rollout.Op) bool {
 	switch op {
-	case rollout.OpInstall, rollout.OpBackup, rollout.OpPrecheck, rollout.OpLook, rollout.OpRemedy:
+	case rollout.OpInstall, rollout.OpBackup, rollout.OpPrecheck, rollout.OpLook, rollout.OpRemedy, rollout.OpDrain:
 		return true
 	}
 	return false
@@ -66,14 +66,16 @@ func (d *audited) looked(e *rollout.Looked) error {
 	}
 	b.known, b.then = true, e.Then
 	b.came = b.came && e.Then == rollout.LookedUnknown
+	d.service.harmed = d.service.harmed && e.Then == rollout.LookedUnknown
 	return nil
 }
 
 // postponed notes that the session of d may be over.
 func (d *audited) postponed(e *rollout.Postponed) {
 	d.checked = false
-	if e.Op == rollout.OpReboot {
-		if e.Frees {
+	drain := e.Op == rollout.OpDrain && d.service.then == rollout.OpReboot
+	if e.Op == rollout.OpReboot || drain {
+		if e.Frees || drain {
 			d.saved, d.before.began, d.begun = false, false, time.Time{}
 		}
 		return
@@ -129,4 +131,14 @@ func (a *Auditor) quiet(i int, at time.Time) (time.Time, bool, error) {
 	}
 	from, to := s.Next(at)
 	return to, !from.IsZero() && !from.After(at) && !to.IsZero(), nil
+}
+
+// work returns when work may begin on device i, and restarts when it may be restarted.
+func (a *Auditor) work(i int) policy.Schedule {
+	r := a.plan.RingOf(i)
+	return a.windows[r][a.clock(i)].Bypassing(a.lifted[r])
+}
+
+func (a *Auditor) restarts(i int) policy.Schedule {
+	return a.resets[a.clock(i)].Bypassing(a.lifted[a.plan.RingOf(i)])
 }

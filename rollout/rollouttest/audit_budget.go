@@ -17,12 +17,16 @@ func (a *Auditor) acknowledged(e *rollout.Acknowledged) error {
 			return fmt.Errorf("acknowledged, and it is not left disrupted: running %v, %d attempts, %s", d.running, d.attempts, d.outcome)
 		}
 		d.acked = true
+		d.forgotten()
 		return nil
 	})
 }
 
 // disrupted says whether an installation was begun on d that counts, and it is neither known to be well since nor acknowledged.
 func (d *audited) disrupted() bool {
+	if d.service.out && !d.acked {
+		return true
+	}
 	if d.attempts+d.byHand+d.handed == 0 || d.acked {
 		return false
 	}

@@ -46,7 +46,7 @@ func (a *Auditor) reopened(at time.Time, e *rollout.Reopened) error {
 			return fmt.Errorf("device %s: begins anew, and nobody has made it anew", a.plan.Devices[i])
 		}
 		a.undo.settled(d.undone, rollout.Gone)
-		*d = audited{seq: d.seq, anew: d.anew, touched: d.touched, taken: d.taken, watched: d.watched}
+		*d = audited{seq: d.seq, anew: d.anew, touched: d.touched, taken: d.taken, watched: d.watched, service: d.service.anew()}
 		for k := range a.plan.Policy.Health.Metrics {
 			*a.gauge(i, k) = gauge{}
 		}

@@ -43,7 +43,10 @@ func (a *Auditor) away(at time.Time, e rollout.Event) {
 	case rollout.Postponed:
 		for _, i := range e.Devices {
 			d := &a.devices[i]
-			if d.absent.next = e.Op; e.Fault == patch.Unreachable && d.absent.first.IsZero() {
+			if d.absent.next = e.Op; e.Op == rollout.OpDrain {
+				d.absent.next = d.service.then
+			}
+			if e.Fault == patch.Unreachable && d.absent.first.IsZero() {
 				d.absent.first = at
 			}
 		}

@@ -32,6 +32,7 @@ func (a *Auditor) retriedByHand(e *rollout.Retried) error {
 		}
 		d.outcome, d.again, d.retried, d.byHand, d.handed = rollout.Unsettled, true, true, 0, d.handed+d.byHand
 		d.unsure = d.unsure || d.touched
+		d.service.drains = 0
 		d.remedy.fell, d.remedy.due = patch.NoFault, false
 		d.excused, d.saved, d.checked, d.since = false, false, false, time.Time{}
 	}

@@ -212,6 +212,14 @@ func randomPlan(t testing.TB, d *dice, id rollout.ID, devices int) rollout.Plan 
 			in.Policy.Breaker = breaker()
 		}
 	}
+	if h := dice(uint64(*d) + 0xd4a1); h.chance(30) {
+		if len(in.Policy.Budgets) == 0 || h.chance(30) {
+			in.Policy.Budgets = append(in.Policy.Budgets, policy.Budget{Name: "nodes", Per: []string{"site"}, Count: pick(&h, 0, 1, 4), Drain: true})
+		} else {
+			in.Policy.Budgets[0].Drain = true
+		}
+		in.Policy.Drain.Timeout = pick(&h, 0, hours(2))
+	}
 	domains := rollout.NewDomains(in.Policy.Budgets)
 	in.Policy.Missed = pick(d, policy.MissedWaits, policy.MissedRuns, policy.MissedSkips)
 	if d.chance(20) {
@@ -309,6 +317,9 @@ func randomFleet(d *dice, seed uint64, start time.Time, offline bool) rollouttes
 	}
 	if h := dice(seed + 0x4e3edd); h.chance(40) {
 		cfg.Damaged = pick[policy.Share](&h, 2000, 6000)
+	}
+	if h := dice(seed + 0xd4a1); h.chance(60) {
+		cfg.Clings, cfg.Refused = pick[policy.Share](&h, 0, 1000, 4000), pick[policy.Share](&h, 0, 1000, 4000)
 	}
 	if h := dice(seed + 0xbef0e); h.chance(70) {
 		cfg.Pending = pick[policy.Share](&h, 1000, 6000)

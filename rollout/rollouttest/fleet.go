@@ -27,6 +27,8 @@ type FleetConfig struct {
 	Lingers   policy.Share // of the rollbacks: take effect by a restart only
 	Lost      policy.Share // of the tasks: are done, and nobody hears of it
 	Damaged   policy.Share // of the devices: installations fail there as corrupt, or for want of room, until that is remedied
+	Clings    policy.Share // of the drains: fail, half of them for good
+	Refused   policy.Share // of the tasks that put a device back: fail, a quarter of them for good
 	Pending   policy.Share // of the devices: wait for a restart at the beginning; a quarter of them for ever
 
 	// Slow is the share of the installations, rollbacks, backups and remedies that take up to half a day more, and whose device goes on with them
@@ -62,6 +64,7 @@ type fleetDevice struct {
 	runs    int                 // installations that changed something
 	leaves  []patch.ID          // that a restart takes away
 	boots   map[rollout.Key]int // by rollout: the boot at its last installation
+	out     bool                // of service
 }
 
 // An Answer is what becomes of a task.
@@ -251,6 +254,23 @@ func (f *Fleet) do(dev *fleetDevice, t *rollout.Task, calm bool) rollout.Report 
 			return ok // and has mended nothing
 		}
 		dev.mended = true
+	case rollout.OpDrain:
+		if f.draw(f.cfg.Clings, t.Device, t.Handle.Seq, "clings") {
+			if f.draw(5000, t.Device, t.Handle.Seq, "half") {
+				dev.out = true
+				return failed(patch.Transient)
+			}
+			return failed(patch.Permanent)
+		}
+		dev.out = true
+	case rollout.OpUncordon:
+		if f.draw(f.cfg.Refused, t.Device, t.Handle.Seq, "refused") {
+			if f.draw(2500, t.Device, t.Handle.Seq, "for good") {
+				return failed(patch.Permanent)
+			}
+			return failed(patch.Transient)
+		}
+		dev.out = false
 	case rollout.OpReboot:
 		dev.boot++
 		for _, id := range dev.leaves {
@@ -302,6 +322,12 @@ func (f *Fleet) Stop(t rollout.Task, now time.Time) (Answer, bool) {
 func (f *Fleet) Has(d inventory.DeviceID, c rollout.Content) bool {
 	dev := f.device(d, &c)
 	return !slices.ContainsFunc(c.IDs(), func(id patch.ID) bool { return !dev.has[id] })
+}
+
+// Out says whether a device was taken out of service, and not put back.
+func (f *Fleet) Out(d inventory.DeviceID) bool {
+	dev, ok := f.devices[d]
+	return ok && dev.out
 }
 
 // Faults tells what a host did to the fleet that it must not do: two tasks of one device at once.

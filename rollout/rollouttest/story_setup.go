@@ -59,6 +59,7 @@ func (s *scene) setup(c *script.Command) (bool, error) {
 		//     feedback="3 20% devices answers 5": how many complaints make a gate fail
 		//     budget="oslo: site,role 2 10% 5/1h of role=db": at most 2 or 10%, and 5 in 1h of each site and role; rate=20/1h
 		//     budget="mirrors: site trips 3 of 5 in 2h for 30m": after so many failed tries of the last 5 begin none at a site; breaker="3 for 30m" of each patch
+		//     budget="west: - 1 drained of role=node": its devices are taken out of service first; drain-timeout=15m
 		//     freeze=2024-01-05/2024-01-06T12:00 (of UTC) priority=5 limit=3 (of the agenda)
 		return true, c.Each(s.option)
 	case "patch": // patch p1 reversal=none exploited reboot=always supersedes=p0 package="curl 2": without it there is one, p1, that can be taken back
@@ -109,6 +110,8 @@ func (s *scene) option(key, value string) error {
 		return text(&p.Retry.Grace, value)
 	case "timeout":
 		return text(&p.Retry.Timeout, value)
+	case "drain-timeout":
+		return text(&p.Drain.Timeout, value)
 	case "reboot":
 		return text(&p.Reboot.Mode, value)
 	case "backup":
@@ -255,6 +258,8 @@ func (s *scene) budget(value string) error {
 		case i == 0 && word != "-":
 			b.Per = strings.Split(word, ",")
 		case i == 0:
+		case word == "drained":
+			b.Drain = true
 		case strings.Contains(word, "/"):
 			err = rate(&b.Rate, word)
 		case strings.HasSuffix(word, "%"):

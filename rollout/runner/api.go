@@ -396,7 +396,7 @@ func (r *Runner) Join(ctx context.Context, k rollout.Key, joiners ...rollout.Joi
 		for i := range joiners {
 			for ring := range m.Plan().Rings { // it may come into any of them
 				if lacks == nil {
-					lacks = r.able(m.Plan(), ring, inventory.Ref{Tenant: joiners[i].Tenant, Device: joiners[i].Device}, joiners[i].Content)
+					lacks = r.able(m.Plan(), ring, inventory.Ref{Tenant: joiners[i].Tenant, Device: joiners[i].Device}, joiners[i].Content, joiners[i].Drains(&m.Plan().Policy))
 				}
 			}
 		}

@@ -302,6 +302,9 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 	ahead.Rings[0].Download.Windows = []policy.Window{{Start: 60, End: 120, Zone: "UTC"}}
 	probed := all()
 	probed.Health.Probes.List = []policy.Probe{{Name: "till", Of: "tilld"}}
+	drained, others := all(), all()
+	drained.Budgets = []policy.Budget{{Name: "nodes", Drain: true}}
+	others.Budgets = []policy.Budget{{Name: "nodes", Devices: inventory.MustSelector("device.id=nobody"), Drain: true}}
 	mended := all()
 	mended.Retry.Remedies = []policy.Remedy{{Fault: patch.Corrupt}}
 	kept, tried := all(), all()
@@ -327,6 +330,9 @@ func TestStartRefusesWhatADeviceCannotDo(t *testing.T) {
 		{"nobody backs up", f, verifies{f, f}, kept, "Snapshotter"},
 		{"nobody probes", f, verifies{f, f}, probed, "Prober"},
 		{"it probes", f, f, probed, ""},
+		{"nobody drains", f, verifies{f, f}, drained, "Drainer"},
+		{"nobody drains, and nobody must", f, verifies{f, f}, others, ""},
+		{"it drains", f, f, drained, ""},
 		{"nobody puts right", f, verifies{f, f}, mended, "Remedier"},
 		{"it puts right", f, f, mended, ""},
 		{"nobody backs up, and nobody must", f, verifies{f, f}, tried, ""},

@@ -140,6 +140,15 @@ func (r *Runner) begin(ctx context.Context, t rollout.Task) (rollout.Report, err
 			return a.Remedy(ctx, t)
 		}
 		return lacks("cannot put it right")
+	case rollout.OpDrain, rollout.OpUncordon:
+		a, ok := rollout.Ability[rollout.Drainer](r.cfg.Deployer, t)
+		switch {
+		case !ok:
+			return lacks("cannot take it out of service, nor put it back")
+		case t.Op == rollout.OpDrain:
+			return a.Drain(ctx, t)
+		}
+		return a.Uncordon(ctx, t)
 	case rollout.OpPrecheck, rollout.OpProbe:
 		if a, ok := rollout.Ability[rollout.Prober](r.cfg.Deployer, t); ok {
 			return a.Probe(ctx, t)
@@ -212,15 +221,15 @@ func decisions(ctx context.Context, a policy.Approver, q policy.Request) ([]poli
 // check refuses a plan that needs an ability which the deployer of some device lacks.
 func (r *Runner) check(p *rollout.Plan) error {
 	for i, d := range p.Devices {
-		if err := r.able(p, p.RingOf(i), inventory.Ref{Tenant: p.TenantOf(i), Device: d}, p.Contents[p.Content[i]]); err != nil {
+		if err := r.able(p, p.RingOf(i), inventory.Ref{Tenant: p.TenantOf(i), Device: d}, p.Contents[p.Content[i]], p.Drains(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// able refuses a device whose deployer lacks an ability that ring number ring of the plan needs.
-func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Content) error {
+// able refuses a device whose deployer lacks an ability that ring number ring of the plan needs, or that it takes to take it out of service.
+func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Content, drains bool) error {
 	scanner, _ := r.cfg.Devices.(inventory.Scanner)
 	probe := rollout.Task{Rollout: p.Key, Ring: p.Rings[ring].Name, Tenant: d.Tenant, Device: d.Device, Content: c}
 	lacks := func(ability string) error {
@@ -252,6 +261,12 @@ func (r *Runner) able(p *rollout.Plan, ring int, d inventory.Ref, c rollout.Cont
 	probe.Op = rollout.OpRemedy
 	if _, ok := rollout.Ability[rollout.Remedier](r.cfg.Deployer, probe); !ok && len(p.Policy.Retry.Remedies) > 0 {
 		return lacks("Remedier")
+	}
+	for _, op := range []rollout.Op{rollout.OpDrain, rollout.OpUncordon} {
+		probe.Op = op
+		if _, ok := rollout.Ability[rollout.Drainer](r.cfg.Deployer, probe); !ok && drains {
+			return lacks("Drainer")
+		}
 	}
 	probe.Op = rollout.OpRollback
 	if _, ok := rollout.Ability[rollout.Rollbacker](r.cfg.Deployer, probe); !ok && p.Policy.Rollback.On != policy.FailHolds {

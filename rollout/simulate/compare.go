@@ -85,7 +85,7 @@ func Compare(cfg CompareConfig) (Comparison, error) {
 		to   *Run
 	}{{true, &c.Best}, {false, &c.Worst}} {
 		o := &recorded{t: cfg.Recorded, where: where, well: bound.well, unknown: unknown, leave: cfg.Approval,
-			done: make([][rollout.OpRemedy + 1]uint16, len(where)), tries: make([][]rollout.Try, len(where))}
+			done: make([][rollout.OpUncordon + 1]uint16, len(where)), tries: make([][]rollout.Try, len(where))}
 		run, err := carryOut(cfg.Plan, o, cfg.Clock, cfg.Agenda, func(rollout.Batch) {})
 		if err != nil {
 			return Comparison{}, err
@@ -167,8 +167,8 @@ type recorded struct {
 	unknown []bool
 	leave   Durations
 
-	done  [][rollout.OpRemedy + 1]uint16 // by device: how many tasks of each kind it was given
-	tries [][]rollout.Try                // by device: those of the record that tell something; nil until they are asked for
+	done  [][rollout.OpUncordon + 1]uint16 // by device: how many tasks of each kind it was given
+	tries [][]rollout.Try                  // by device: those of the record that tell something; nil until they are asked for
 }
 
 func (o *recorded) begin(t task, _ int64) answer {
@@ -193,7 +193,7 @@ func (o *recorded) begin(t task, _ int64) answer {
 				report: rollout.Report{Phase: x.Phase, Fault: x.Fault, Message: x.Message, Reboot: x.Reboot}}
 		}
 	}
-	if t.op == rollout.OpRollback || t.op == rollout.OpDownload || t.op == rollout.OpBackup || t.op == rollout.OpPrecheck || t.op == rollout.OpProbe || t.op == rollout.OpLook || t.op == rollout.OpRemedy || t.absent {
+	if t.op == rollout.OpRollback || t.op == rollout.OpDownload || t.op == rollout.OpBackup || t.op == rollout.OpPrecheck || t.op == rollout.OpProbe || t.op == rollout.OpLook || t.op == rollout.OpRemedy || t.op == rollout.OpDrain || t.op == rollout.OpUncordon || t.absent {
 		return answer{report: rollout.Report{Phase: rollout.PhaseSucceeded}}
 	}
 	o.unknown[t.device] = true

@@ -35,7 +35,7 @@ func Learn(os func(inventory.DeviceID) string, journals iter.Seq2[*rollout.Timel
 type learner struct {
 	names    []kind
 	kinds    map[kind]*learned
-	took     [rollout.OpRemedy + 1][]time.Duration
+	took     [rollout.OpUncordon + 1][]time.Duration
 	approval []time.Duration
 	restarts int
 	installs int // that succeeded
@@ -53,7 +53,7 @@ const patchSample = 30
 // learned is what was observed of one kind.
 type learned struct {
 	devices, gone int // that were tried, and of those that were never reached
-	tries         [rollout.OpRemedy + 1]int
+	tries         [rollout.OpUncordon + 1]int
 	faults        []seenFault
 	first, away   int // first tries of devices that were reached in the end, and those of them that did not reach them
 	absences      []time.Duration
@@ -129,7 +129,7 @@ func (l *learner) times(tries []rollout.Try) {
 
 // counts says whether a try tells how such tasks end.
 func counts(x *rollout.Try) bool {
-	return !x.TimedOut && !x.Absent && x.Op <= rollout.OpRemedy && (x.Phase == rollout.PhaseSucceeded || x.Phase == rollout.PhaseFailed)
+	return !x.TimedOut && !x.Absent && x.Op <= rollout.OpUncordon && (x.Phase == rollout.PhaseSucceeded || x.Phase == rollout.PhaseFailed)
 }
 
 func (k *learned) device(tries []rollout.Try, outcome rollout.Outcome) {
@@ -143,7 +143,7 @@ func (k *learned) device(tries []rollout.Try, outcome rollout.Outcome) {
 		k.away++
 	}
 	var since time.Time
-	var ended [rollout.OpRemedy + 1][]patch.Fault
+	var ended [rollout.OpUncordon + 1][]patch.Fault
 	for i := range tries {
 		x := &tries[i]
 		if x.Fault == patch.Unreachable {
