@@ -214,12 +214,18 @@ func (r *Registry) State(ctx context.Context) (System, error) {
 	if err != nil {
 		return System{}, err
 	}
-	installing, err := r.Has(ctx, progress)
+	at, err := r.installing(ctx)
 	if err != nil {
 		return System{}, err
 	}
-	s.Restart, s.Installing = known(due), known(installing)
+	s.Restart, s.Installing = known(due), at.Installing
 	return s, nil
+}
+
+// installing says whether Windows Installer is at work, and nothing else.
+func (r *Registry) installing(ctx context.Context) (System, error) {
+	there, err := r.Has(ctx, progress)
+	return System{Installing: known(there)}, err
 }
 
 // due says whether a restart is due. One sign is enough; that there is none is known only if all could be looked at.
@@ -248,18 +254,15 @@ func (r *Registry) due(ctx context.Context) (patch.Tri, error) {
 	case there != patch.Yes:
 		note(patch.Unknown)
 	}
-	var called [2]string
-	for i, name := range []string{"ActiveComputerName", "ComputerName"} {
-		k, _, err := r.Key(ctx, names+`\`+name)
-		if err != nil {
-			return patch.Unknown, err
-		}
-		called[i] = k.Values["computername"]
+	called, _, err := r.Below(ctx, names)
+	if err != nil {
+		return patch.Unknown, err
 	}
+	is, becomes := called["activecomputername"].Values["computername"], called["computername"].Values["computername"]
 	switch {
-	case called[0] == "" || called[1] == "":
+	case is == "" || becomes == "":
 		note(patch.Unknown)
-	case !strings.EqualFold(called[0], called[1]):
+	case !strings.EqualFold(is, becomes):
 		note(patch.Yes)
 	}
 	return all, nil

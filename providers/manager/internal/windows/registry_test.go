@@ -23,9 +23,14 @@ func healthy() map[string]string {
 		current + `\WindowsUpdate`:             list(current+`\WindowsUpdate`, "", "Auto Update"),
 		current + `\WindowsUpdate\Auto Update`: list(current+`\WindowsUpdate\Auto Update`, ""),
 		current + `\Installer`:                 list(current+`\Installer`, "", "Folders", "UpgradeCodes"),
-		names + `\ActiveComputerName`:          list(names+`\ActiveComputerName`, "    ComputerName    REG_SZ    ADA\r\n"),
-		names + `\ComputerName`:                list(names+`\ComputerName`, "    (Standard)    REG_SZ    mnmsrvc\r\n    ComputerName    REG_SZ    ada\r\n"),
+		names:                                  called("ada"),
 	}
+}
+
+// called are the names of a computer that becomes another one's with the next boot.
+func called(name string) string {
+	return list(names, "") + list(names+`\ActiveComputerName`, "    ComputerName    REG_SZ    ADA\r\n") +
+		list(names+`\ComputerName`, "    (Standard)    REG_SZ    mnmsrvc\r\n    ComputerName    REG_SZ    "+name+"\r\n")
 }
 
 func list(path, values string, keys ...string) string {
@@ -66,7 +71,7 @@ func TestStateByRegistry(t *testing.T) {
 			k[session] = list(session, "    PendingFileRenameOperations    REG_MULTI_SZ    \\??\\C:\\a\\0\\0\r\n")
 		}, "31", patch.Yes, patch.No},
 		"another name": {func(k map[string]string) {
-			k[names+`\ComputerName`] = list(names+`\ComputerName`, "    ComputerName    REG_SZ    BEA\r\n")
+			k[names] = called("BEA")
 		}, "31", patch.Yes, patch.No},
 		"an installation": {func(k map[string]string) { k[current+`\Installer`] = list(current+`\Installer`, "", "InProgress") }, "31", patch.No, patch.Yes},
 		"no windows update at all": {func(k map[string]string) {
@@ -83,9 +88,11 @@ func TestStateByRegistry(t *testing.T) {
 			k[session] = list(session, "    PendingFileRenameOperations    REG_MULTI_SZ    x\r\n")
 		}, "31", patch.Yes, patch.No},
 		"the session may not be read": {func(k map[string]string) { delete(k, session) }, "31", patch.Unknown, patch.No},
-		"a name that is not told":     {func(k map[string]string) { k[names+`\ActiveComputerName`] = "\r\n" }, "31", patch.Unknown, patch.No},
-		"boots are not counted":       {func(k map[string]string) { delete(k, prefetch) }, "", patch.No, patch.No},
-		"nothing may be read":         {func(k map[string]string) { clear(k) }, "", patch.Unknown, patch.Unknown},
+		"a name that is not told": {func(k map[string]string) {
+			k[names] = list(names+`\ComputerName`, "    ComputerName    REG_SZ    ADA\r\n")
+		}, "31", patch.Unknown, patch.No},
+		"boots are not counted": {func(k map[string]string) { delete(k, prefetch) }, "", patch.No, patch.No},
+		"nothing may be read":   {func(k map[string]string) { clear(k) }, "", patch.Unknown, patch.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys := maps.Clone(healthy())

@@ -49,9 +49,14 @@ func Restart() []string { return []string{"shutdown.exe", "/r", "/t", "0"} }
 
 // Look asks the device: by Script, and where there is no PowerShell by the registry, of which less may be known.
 func Look(ctx context.Context, m *manager.Access) (System, error) {
+	return look(ctx, m, (*Registry).State)
+}
+
+// look does it, without PowerShell as the registry is given.
+func look(ctx context.Context, m *manager.Access, without func(*Registry, context.Context) (System, error)) (System, error) {
 	res, err := m.Run(ctx, transport.Command{Argv: Argv(Script)})
 	if err == nil && res.Ended && res.Code == noProgram {
-		return OpenRegistry(m.Run).State(ctx)
+		return without(OpenRegistry(m.Run), ctx)
 	}
 	if err == nil {
 		err = desk.Failed(res)
@@ -77,7 +82,7 @@ func (s *System) Due() patch.Tri {
 // Ready returns an error that wraps [patch.ErrBusy] while Windows Installer is at work, for as long as the configuration waits.
 func Ready(ctx context.Context, m *manager.Access) error {
 	return m.Wait(ctx, func() error {
-		s, err := Look(ctx, m)
+		s, err := look(ctx, m, (*Registry).installing) // of nothing else, which takes a command for each key
 		switch {
 		case err != nil:
 		case s.Installing == nil:
