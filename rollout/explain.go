@@ -33,7 +33,16 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	x.Ring = m.plan.Rings[r].Name
 	switch dev.state {
 	case settled:
-		x.Reasons = []Message{message("wait-settled", "outcome", dev.outcome.String())}
+		fault, begun := "", ""
+		if dev.outcome == Failed || dev.outcome == RollbackFailed {
+			if dev.fault != patch.NoFault {
+				fault = dev.fault.String()
+			}
+			if n := m.begunOn(int32(i)); n > 0 {
+				begun = strconv.Itoa(n)
+			}
+		}
+		x.Reasons = []Message{message("wait-settled", "outcome", dev.outcome.String(), "fault", fault, "begun", begun)}
 		if dev.flags&unwell != 0 {
 			x.worse(m, int32(i))
 		}

@@ -215,7 +215,7 @@ func english(code string) (string, bool) {
 	case "staged":
 		return "rollout is {stage}[, by {by}][: {reason}]", true
 	case "wait-settled":
-		return "settled: {outcome}", true
+		return "settled: {outcome}[ ({fault})][, installations begun: {begun}]", true
 	case "wait-running":
 		return "{op} is running since {since}", true
 	case "wait-stage":

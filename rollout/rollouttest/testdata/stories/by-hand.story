@@ -76,7 +76,7 @@ fail cyd transient "no space for the kernel"
     cyd: failed (transient)
     rollout is done
 explain cyd
-    settled: failed
+    settled: failed (transient), installations begun: 2
     tried again by hand, times: 1; installations begun so: 1; of its own: 1 of 2
 show
     done

@@ -51,7 +51,7 @@ ok bob down=web
     bob: failed (permanent)
     rollout is done
 explain bob
-    settled: failed
+    settled: failed (permanent), installations begun: 1
     not up, and was not known to be down before: web
 show
     done
