@@ -122,6 +122,9 @@ func (w *work) install(ctx context.Context, t rollout.Task, wished <-chan struct
 		r.Message = "what was interrupted was brought to its end"
 		return r
 	}
+	if r := w.alone(ctx, t); r != nil {
+		return *r
+	}
 	said := w.Carry(ctx, Job{Changes: changes})
 	if unseen(said) {
 		return w.outlast(ctx, t, said)
@@ -159,6 +162,22 @@ func (w *work) install(ctx context.Context, t rollout.Task, wished <-chan struct
 		}
 	}
 	return r
+}
+
+// alone writes down that the device is asked to change something for t. It returns what became of t if that was written down before: a process
+// that prepares the same task, because one before it had not come so far, is not the only one if that one is still there.
+func (w *work) alone(ctx context.Context, t rollout.Task) *rollout.Report {
+	first, err := w.m.book.Asked(ctx, t.ID)
+	if first {
+		return nil
+	}
+	var r rollout.Report
+	if err != nil {
+		r = rollout.Failure(w.m.wrap(t.Op.String(), err))
+	} else {
+		r = w.outlast(ctx, t, errors.New("another process is at it"))
+	}
+	return &r
 }
 
 // whole says whether changes that the database has are really there, when the package manager has ended so. Some write down that a
@@ -402,6 +421,9 @@ func (w *work) rollback(ctx context.Context, t rollout.Task, wished <-chan struc
 	if len(changes) == 0 {
 		return w.report(s)
 	}
+	if r := w.alone(ctx, t); r != nil {
+		return *r
+	}
 	if err := w.putBack(ctx, changes); unseen(err) {
 		return w.outlast(ctx, t, err)
 	} else if err != nil {
@@ -418,7 +440,7 @@ func (w *work) rollback(ctx context.Context, t rollout.Task, wished <-chan struc
 func (w *work) outlast(ctx context.Context, t rollout.Task, why error) rollout.Report {
 	settle := w.settle(t)
 	for {
-		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
+		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op, Asked: true}); err == nil && r.Phase.Last() {
 			return r
 		}
 		if !w.m.Pause(ctx) {
@@ -429,13 +451,13 @@ func (w *work) outlast(ctx context.Context, t rollout.Task, why error) rollout.R
 
 // settle tells how a task stands whose work nobody waits for any more, by what is true on the device.
 func (w *work) settle(t rollout.Task) desk.Settle {
-	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again desk.Work, err error) {
+	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again bool, err error) {
 		now := *w.m
 		now.Lock = -1
 		at := newWork(&now)
 		s, err := at.Look(ctx)
 		if err != nil {
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		}
 		op := b.Op
 		if op == rollout.OpUnknown {
@@ -444,30 +466,29 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		if op == rollout.OpReboot {
 			switch boot := cmp.Or(b.BootID, t.BootID, s.Scan.BootID); {
 			case s.Scan.BootID == "", s.Scan.BootID == boot && b.Asked:
-				return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
-			case s.Scan.BootID == boot:
-				// Who was to ask it to restart has got no further. To ask twice does no harm: a boot ends once.
-				return rollout.Report{}, func(ctx context.Context, _ <-chan struct{}) rollout.Report { return w.reboot(ctx, t.ID, boot) }, nil
+				return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
+			case s.Scan.BootID == boot: // to ask twice does no harm: a boot ends once
+				return rollout.Failure(fmt.Errorf("%s: nobody has asked the device to restart", w.name)), true, nil
 			}
-			return at.report(s), nil, nil
+			return at.report(s), false, nil
 		}
 		err = at.Ready(ctx)
 		switch fault := patch.FaultOf(err); {
 		case fault == patch.Busy:
-			return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
 		case unseen(err):
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		}
 		if s, err = at.Look(ctx); err != nil {
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		}
 		switch op {
 		case rollout.OpDownload:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, true, nil
 		case rollout.OpRemedy:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the remedy was broken off"}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the remedy was broken off"}, true, nil
 		case rollout.OpPrecheck, rollout.OpProbe:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the look was broken off"}, true, nil
 		}
 		left := 0
 		if op == rollout.OpRollback {
@@ -483,15 +504,15 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		}
 		switch {
 		case unseen(err):
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		case err != nil:
-			return rollout.Failure(err), nil, nil
+			return rollout.Failure(err), false, nil
 		case left == 0:
-			return at.report(s), nil, nil
+			return at.report(s), false, nil
 		case errors.Is(s.Wrong, patch.ErrCorrupt):
-			return rollout.Failure(fmt.Errorf("%s: %s was interrupted: %w", w.name, op, s.Wrong)), nil, nil
+			return rollout.Failure(fmt.Errorf("%s: %s was interrupted: %w", w.name, op, s.Wrong)), !b.Asked, nil
 		}
-		return rollout.Failure(fmt.Errorf("%s: %s was interrupted before it was done", w.name, op)), nil, nil
+		return rollout.Failure(fmt.Errorf("%s: %s was interrupted before it was done", w.name, op)), !b.Asked, nil
 	}
 }
 
@@ -565,7 +586,7 @@ func (w *work) reboot(ctx context.Context, id rollout.TaskID, boot string) rollo
 	if err == nil && res.Ended && !res.OK() {
 		return rollout.Failure(w.m.wrap("restart", desk.Failed(res)))
 	}
-	_ = w.m.book.Asked(ctx, id) // it may be going down already: then its next boot tells
+	_, _ = w.m.book.Asked(ctx, id) // it may be going down already: then its next boot tells
 	for {
 		if s, err := w.Look(ctx); err == nil && s.Scan.BootID != "" && s.Scan.BootID != boot {
 			return w.report(s)

@@ -156,7 +156,7 @@ func TestARestartThatNobodyHasAskedFor(t *testing.T) {
 			if asked {
 				require.Eventually(t, func() bool { return page() != "" }, time.Minute, time.Millisecond)
 				for range 3 {
-					r, err := next.Status(t.Context(), task)
+					r, err := next.Reboot(t.Context(), task)
 					require.NoError(t, err)
 					require.Equal(t, rollout.PhaseRunning, r.Phase)
 				}
@@ -165,12 +165,47 @@ func TestARestartThatNobodyHasAskedFor(t *testing.T) {
 			}
 			var r rollout.Report
 			require.Eventually(t, func() bool {
-				r, err = next.Status(t.Context(), task)
+				r, err = next.Reboot(t.Context(), task)
 				return err == nil && r.Phase.Last()
 			}, time.Minute, time.Millisecond)
 			require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
 			require.Equal(t, "boot-2", r.BootID)
 		})
+	}
+}
+
+// A process that prepares an installation is gone, or is as good as gone for a while: another one takes the task over, and only one installs.
+func TestAnInstallationThatNobodyHasBegun(t *testing.T) {
+	b := filled(t, nil)
+	gone, reached := make(chan struct{}), make(chan struct{})
+	var once atomic.Bool
+	b.via = func(to transport.Transport) transport.Transport {
+		return transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
+			if slices.Contains(c.Argv, "install") && once.CompareAndSwap(false, true) {
+				close(reached)
+				<-gone
+			}
+			return to.Run(ctx, c)
+		})
+	}
+	task := b.task(rollout.OpInstall, content(pinned("hello", "1.1")))
+	first := newFleet(t, b, func(c *apt.Config) { c.Wait = -1 })
+	_, err := first.Deploy(t.Context(), task)
+	require.NoError(t, err)
+	<-reached
+	second := newFleet(t, b, nil)
+	r, err := second.Deploy(t.Context(), task)
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
+	close(gone)
+	require.NoError(t, first.Drain(t.Context()))
+	log, err := os.ReadFile(filepath.Join(b.root.Dir, "var/log/dpkg.log"))
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(log), " upgrade hello:all "), "%s", log)
+	for _, f := range []*apt.Fleet{first, second, newFleet(t, b, nil)} {
+		again, err := f.Status(t.Context(), task)
+		require.NoError(t, err)
+		require.Equal(t, r, again)
 	}
 }
 

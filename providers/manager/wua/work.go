@@ -326,7 +326,7 @@ func unseen(err error) bool {
 func (d *Device) outlast(ctx context.Context, t rollout.Task, why error) rollout.Report {
 	settle := d.settle(t)
 	for {
-		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op}); err == nil && r.Phase.Last() {
+		if r, _, err := settle(ctx, desk.Begun{ID: t.ID, Op: t.Op, Asked: true}); err == nil && r.Phase.Last() {
 			return r
 		}
 		if d.pause(ctx) != nil {
@@ -380,7 +380,7 @@ func (d *Device) reboot(ctx context.Context, id rollout.TaskID, boot string) rol
 				err = fmt.Errorf("wua: restart: %w", err)
 			}
 			if told = err == nil; told {
-				_ = d.ledger.Asked(ctx, id) // it may be going down already: then its next boot tells
+				_, _ = d.ledger.Asked(ctx, id) // it may be going down already: then its next boot tells
 			}
 		}
 		if err != nil && !told && patch.FaultOf(err) != patch.Unreachable {
@@ -405,10 +405,10 @@ func (d *Device) pause(ctx context.Context) error {
 
 // settle tells how a task stands whose program is gone.
 func (d *Device) settle(t rollout.Task) desk.Settle {
-	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again desk.Work, err error) {
+	return func(ctx context.Context, b desk.Begun) (r rollout.Report, again bool, err error) {
 		s, err := d.system(ctx)
 		if err != nil {
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		}
 		op := b.Op
 		if op == rollout.OpUnknown {
@@ -417,18 +417,18 @@ func (d *Device) settle(t rollout.Task) desk.Settle {
 		boot := cmp.Or(b.BootID, t.BootID, s.BootID)
 		switch {
 		case op == rollout.OpReboot && s.BootID != "" && s.BootID == boot && !b.Asked:
-			// The program that was to restart the device has got no further. To ask twice does no harm: a boot ends once.
-			return rollout.Report{}, func(ctx context.Context, _ <-chan struct{}) rollout.Report { return d.reboot(ctx, t.ID, boot) }, nil
+			// To ask twice does no harm: a boot ends once.
+			return rollout.Failure(errors.New("wua: nobody has asked the device to restart")), true, nil
 		case op == rollout.OpReboot && (s.BootID == "" || s.BootID == boot), op != rollout.OpReboot && s.BusyInstalling == patch.Yes:
-			return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
 		case op == rollout.OpReboot:
-			return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, BootID: s.BootID, Reboot: s.RebootRequired}, false, nil
 		case op == rollout.OpDownload:
-			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: "the download was broken off"}, false, nil
 		}
 		now, err := d.look(ctx, t.Content)
 		if err != nil {
-			return rollout.Report{}, nil, err
+			return rollout.Report{}, false, err
 		}
 		left := len(now.todo) + len(now.unknown) + len(now.gone)
 		if op == rollout.OpRollback {
@@ -436,10 +436,10 @@ func (d *Device) settle(t rollout.Task) desk.Settle {
 		}
 		switch {
 		case left == 0:
-			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: s.RebootRequired, BootID: s.BootID}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: s.RebootRequired, BootID: s.BootID}, false, nil
 		case s.RebootRequired == patch.Yes: // what waits for a restart is listed as it was before
-			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: s.BootID, Message: "broken off; a restart is due"}, nil, nil
+			return rollout.Report{Phase: rollout.PhaseSucceeded, Reboot: patch.Yes, BootID: s.BootID, Message: "broken off; a restart is due"}, false, nil
 		}
-		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("broken off: %d updates are as they were", left)}, nil, nil
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient, Message: fmt.Sprintf("broken off: %d updates are as they were", left)}, false, nil
 	}
 }

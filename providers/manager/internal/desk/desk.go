@@ -63,8 +63,9 @@ type Ledger interface {
 	Claim(ctx context.Context, b Begun) (Entry, error)
 	// Read returns what the ledger says of a task.
 	Read(ctx context.Context, id rollout.TaskID) (Entry, error)
-	// Asked writes down that the device was asked to do the last that a task can ask of it, for good.
-	Asked(ctx context.Context, id rollout.TaskID) error
+	// Asked writes down that the device is asked to do what the task is about, for good. Of several who do, at once or one after the
+	// other, it is true for the first only.
+	Asked(ctx context.Context, id rollout.TaskID) (first bool, err error)
 	// End writes down how a task has ended. The first word stands.
 	End(ctx context.Context, id rollout.TaskID, r rollout.Report) error
 }
@@ -87,11 +88,11 @@ var (
 // [rollout.PhaseStopped] then.
 type Work func(ctx context.Context, cancelled <-chan struct{}) rollout.Report
 
-// Settle tells how a task stands that somebody has begun whose end nobody has written down. It returns the work of a task that may
-// as well be begun again, and then is: r counts for nothing.
-type Settle func(ctx context.Context, b Begun) (r rollout.Report, again Work, err error)
+// Settle tells how a task stands that somebody has begun whose end nobody has written down, and whether it may as well be begun again, as
+// nothing has come of it: then [Desk.Begin] does that, whatever r is.
+type Settle func(ctx context.Context, b Begun) (r rollout.Report, again bool, err error)
 
-// Begin carries t out with do, unless that was begun before by anybody, and returns how it stands.
+// Begin carries t out with do, unless that was begun before by anybody and has come to something, and returns how it stands.
 func (k *Desk) Begin(ctx context.Context, d Ledger, t rollout.Task, b Begun, do Work, settle Settle) (rollout.Report, error) {
 	if t.ID == "" {
 		return rollout.Report{}, fmt.Errorf("%s: %s on device %q: the task has no ID: %w", k.Name, b.Op, t.Device, patch.ErrPermanent)
@@ -165,12 +166,12 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 	case late != nil && !e.Found:
 		over(rollout.Failure(late), nil)
 	case e.Found:
-		r, again, err := k.settled(ctx, d, t, e, settle)
-		if again == nil {
+		r, again, err := k.settled(ctx, d, t, e, settle, true)
+		if !again {
 			over(r, err)
 			return
 		}
-		go k.run(d, t, j, again)
+		go k.run(d, t, j, do)
 	default:
 		go k.run(d, t, j, do)
 	}
@@ -273,38 +274,27 @@ func (k *Desk) Status(ctx context.Context, d Ledger, t rollout.Task, settle Sett
 	if err != nil || !e.Found {
 		return rollout.Report{}, err
 	}
-	r, again, err := k.settled(ctx, d, t, e, settle)
-	if again == nil {
-		return r, err
-	}
-	j, mine, err := k.job(t)
-	if err != nil {
-		return rollout.Report{}, err
-	}
-	if mine {
-		close(j.ready)
-		go k.run(d, t, j, again)
-	}
-	return k.stands(j), nil
+	r, _, err := k.settled(ctx, d, t, e, settle, false)
+	return r, err
 }
 
-// settled returns what a page says, or what settle finds out and writes there, or the work that is to be begun again.
-func (k *Desk) settled(ctx context.Context, d Ledger, t rollout.Task, e Entry, settle Settle) (rollout.Report, Work, error) {
+// settled returns what a page says, or what settle finds out and writes there; or, to somebody who would do so, that it is to be begun again.
+func (k *Desk) settled(ctx context.Context, d Ledger, t rollout.Task, e Entry, settle Settle, would bool) (rollout.Report, bool, error) {
 	if e.Report != nil {
-		return *e.Report, nil, nil
+		return *e.Report, false, nil
 	}
 	r, again, err := settle(ctx, e.Begun)
-	if err != nil || again != nil || !r.Phase.Last() {
+	if again = again && would && err == nil; again || err != nil || !r.Phase.Last() {
 		return r, again, err
 	}
 	if err := d.End(ctx, t.ID, r); err != nil {
-		return rollout.Report{}, nil, err
+		return rollout.Report{}, false, err
 	}
 	// Another one may have been faster, and has the first word.
 	if e, err = d.Read(ctx, t.ID); err != nil || e.Report == nil {
-		return rollout.Report{}, nil, errors.Join(err, ctx.Err())
+		return rollout.Report{}, false, errors.Join(err, ctx.Err())
 	}
-	return *e.Report, nil, nil
+	return *e.Report, false, nil
 }
 
 // Cancel wishes that t be stopped.

@@ -36,8 +36,8 @@ func work(n *int) Work {
 	return func(context.Context, <-chan struct{}) rollout.Report { *n++; return succeeded }
 }
 
-func running(context.Context, Begun) (rollout.Report, Work, error) {
-	return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+func running(context.Context, Begun) (rollout.Report, bool, error) {
+	return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
 }
 
 func TestATaskBeginsOnceWhoeverAsks(t *testing.T) {
@@ -95,7 +95,7 @@ func TestATaskWhoseEndNobodyHasWrittenDown(t *testing.T) {
 			require.Equal(t, rollout.PhaseRunning, r.Phase)
 			require.Zero(t, n)
 			var got Begun
-			r, err = k.Status(t.Context(), d, task("a/1"), func(_ context.Context, b Begun) (rollout.Report, Work, error) { got = b; return succeeded, nil, nil })
+			r, err = k.Status(t.Context(), d, task("a/1"), func(_ context.Context, b Begun) (rollout.Report, bool, error) { got = b; return succeeded, false, nil })
 			require.NoError(t, err)
 			require.Equal(t, succeeded, r)
 			require.Equal(t, begun != "", got.BootID == "b")
@@ -111,44 +111,50 @@ func TestWorkIsBegunAgain(t *testing.T) {
 	for name, d := range map[string]Ledger{"device": device(t), "folder": Folder(filepath.Join(t.TempDir(), "patchflow"))} {
 		t.Run(name, func(t *testing.T) {
 			n := 0
-			settle := func(_ context.Context, b Begun) (rollout.Report, Work, error) {
+			broken := rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Transient}
+			settle := func(_ context.Context, b Begun) (rollout.Report, bool, error) {
 				if b.Asked {
-					return rollout.Report{Phase: rollout.PhaseRunning}, nil, nil
+					return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
 				}
-				return rollout.Report{}, work(&n), nil
+				return broken, true, nil
 			}
-			ends := func(id rollout.TaskID, k *Desk) {
-				t.Helper()
-				require.NoError(t, k.Drain(t.Context()))
-				e, err := d.Read(t.Context(), id)
-				require.NoError(t, err)
-				require.Equal(t, &succeeded, e.Report)
-			}
-			for _, id := range []rollout.TaskID{"a/1", "a/2", "a/3"} {
+			for _, id := range []rollout.TaskID{"a/1", "a/2", "a/3", "a/4"} {
 				e, err := d.Claim(t.Context(), Begun{ID: id, Op: rollout.OpReboot})
 				require.NoError(t, err)
 				require.False(t, e.Found)
 			}
-			k := opened(t, 0)
-			r, err := k.Begin(t.Context(), d, task("a/1"), Begun{}, func(context.Context, <-chan struct{}) rollout.Report { panic("it is not claimed anew") }, settle)
-			require.NoError(t, err)
-			require.Equal(t, succeeded, r)
-			require.Equal(t, 1, n)
-			ends("a/1", k)
-			r, err = k.Status(t.Context(), d, task("a/2"), settle)
-			require.NoError(t, err)
-			require.NotEqual(t, rollout.PhaseUnknown, r.Phase)
-			ends("a/2", k)
-			require.Equal(t, 2, n)
-
-			require.NoError(t, d.Asked(t.Context(), "a/3"))
 			for range 2 {
-				r, err = opened(t, 0).Status(t.Context(), d, task("a/3"), settle)
+				r, err := opened(t, 0).Begin(t.Context(), d, task("a/1"), Begun{}, work(&n), settle)
 				require.NoError(t, err)
-				require.Equal(t, rollout.PhaseRunning, r.Phase)
+				require.Equal(t, succeeded, r)
+				require.Equal(t, 1, n)
 			}
-			require.Equal(t, 2, n)
-			require.Error(t, d.Asked(t.Context(), "a/4"), "it was never begun")
+			for range 2 { // who only asks begins nothing, and has the first word
+				r, err := opened(t, 0).Status(t.Context(), d, task("a/2"), settle)
+				require.NoError(t, err)
+				require.Equal(t, broken, r)
+			}
+			r, err := opened(t, 0).Begin(t.Context(), d, task("a/2"), Begun{}, work(&n), settle)
+			require.NoError(t, err)
+			require.Equal(t, broken, r)
+
+			for _, want := range []bool{true, false, false} {
+				first, err := d.Asked(t.Context(), "a/3")
+				require.NoError(t, err)
+				require.Equal(t, want, first)
+			}
+			r, err = opened(t, 0).Begin(t.Context(), d, task("a/3"), Begun{}, work(&n), settle)
+			require.NoError(t, err)
+			require.Equal(t, rollout.PhaseRunning, r.Phase)
+
+			late := task("a/4")
+			late.StartBy = time.Now().Add(-time.Second)
+			r, err = opened(t, 0).Begin(t.Context(), d, late, Begun{}, work(&n), settle)
+			require.NoError(t, err)
+			require.Equal(t, patch.Busy, r.Fault, "it is too late to begin it again")
+			require.Equal(t, 1, n)
+			_, err = d.Asked(t.Context(), "a/5")
+			require.Error(t, err, "it was never begun")
 		})
 	}
 }

@@ -52,23 +52,34 @@ func (f Folder) Read(_ context.Context, id rollout.TaskID) (Entry, error) {
 	case err != nil:
 		return Entry{}, wrong("read", err)
 	}
-	var texts [3][]byte
-	for i, name := range []string{"begun", "report", "asked"} {
+	var texts [2][]byte
+	for i, name := range []string{"begun", "report"} {
 		text, err := os.ReadFile(filepath.Join(at, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Entry{}, wrong("read", err)
 		}
 		texts[i] = text
 	}
-	return readEntry("read", texts[0], texts[1], texts[2])
+	_, err := os.Stat(filepath.Join(at, "asked"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Entry{}, wrong("read", err)
+	}
+	return readEntry("read", texts[0], texts[1], err == nil)
 }
 
 // Asked implements [Ledger].
-func (f Folder) Asked(_ context.Context, id rollout.TaskID) error {
-	if err := write(filepath.Join(f.page(id), "asked"), []byte("yes")); err != nil {
-		return wrong("asked", err)
+func (f Folder) Asked(_ context.Context, id rollout.TaskID) (first bool, err error) {
+	to, err := os.OpenFile(filepath.Join(f.page(id), "asked"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
 	}
-	return nil
+	if err == nil {
+		err = errors.Join(to.Sync(), to.Close())
+	}
+	if err != nil {
+		return false, wrong("asked", err)
+	}
+	return true, nil
 }
 
 // End implements [Ledger].

@@ -42,7 +42,7 @@ type Begun struct {
 	ID     rollout.TaskID `json:"id"`
 	Op     rollout.Op     `json:"op"`
 	BootID string         `json:"bootID,omitempty"` // with [rollout.OpReboot]: the boot that it is to end
-	Asked  bool           `json:"-"`                // with [rollout.OpReboot]: the device was asked to restart
+	Asked  bool           `json:"-"`                // the device was asked to do what the task is about
 }
 
 // An Entry is a page of the ledger.
@@ -75,13 +75,21 @@ const readScript = `[ -d "$1/tasks/$2" ] || { echo none; exit 0; }
 ` + readPage
 
 const readPage = `echo old
-for f in begun report asked; do
+for f in begun report; do
   if [ -e "$1/tasks/$2/$f" ]; then cat "$1/tasks/$2/$f" || exit 1; fi
   echo
-done`
+done
+if [ -e "$1/tasks/$2/asked" ]; then echo asked; fi`
 
+// A file that is made only if it is not there is made by one of several.
 const askedScript = `umask 077
-[ -d "$1/tasks/$2" ] && echo yes >"$1/tasks/$2/asked" && { sync "$1/tasks/$2/asked" 2>/dev/null || sync; }`
+cd "$1/tasks/$2" || exit 1
+if (set -C; : >asked) 2>/dev/null; then
+  sync asked 2>/dev/null || sync
+  echo first
+else
+  [ -e asked ] || : >asked
+fi`
 
 const endScript = `umask 077
 [ -d "$1/tasks/$2" ] || exit 1
@@ -104,8 +112,15 @@ func (d Device) Read(ctx context.Context, id rollout.TaskID) (Entry, error) {
 }
 
 // Asked implements [Ledger].
-func (d Device) Asked(ctx context.Context, id rollout.TaskID) error {
-	return d.Do(ctx, "ledger: asked", askedScript, nil, d.Folder(), page(id))
+func (d Device) Asked(ctx context.Context, id rollout.TaskID) (first bool, err error) {
+	res, err := d.Script(ctx, askedScript, nil, d.Folder(), page(id))
+	if err == nil {
+		err = Failed(res)
+	}
+	if err != nil {
+		return false, fmt.Errorf("ledger: asked: %w", err)
+	}
+	return string(bytes.TrimSpace(res.Stdout)) == "first", nil
 }
 
 // End writes down how a task has ended. The first word stands.
@@ -152,18 +167,18 @@ func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id
 	}
 	begun, rest, _ := bytes.Cut(rest, []byte("\n"))
 	report, asked, _ := bytes.Cut(rest, []byte("\n"))
-	return readEntry(what, begun, report, bytes.TrimSpace(asked))
+	return readEntry(what, begun, report, len(bytes.TrimSpace(asked)) > 0)
 }
 
 // readEntry makes an entry of the files of a page, of which each may be empty.
-func readEntry(what string, begun, report, asked []byte) (Entry, error) {
+func readEntry(what string, begun, report []byte, asked bool) (Entry, error) {
 	e := Entry{Found: true}
 	if len(begun) > 0 {
 		if err := json.Unmarshal(begun, &e.Begun); err != nil {
 			return Entry{}, fmt.Errorf("ledger: %s: %w: %w", what, err, patch.ErrCorrupt)
 		}
 	}
-	e.Begun.Asked = len(asked) > 0
+	e.Begun.Asked = asked
 	if len(report) > 0 {
 		e.Report = new(rollout.Report)
 		if err := json.Unmarshal(report, e.Report); err != nil {
