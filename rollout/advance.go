@@ -189,7 +189,7 @@ func (m *Machine) judge(r int) bool {
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
 			return true
 		case m.stage == StageActive && ring.rampStuck(c):
-			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Reason: heldRamp})
+			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldRamp})
 			m.emit(RingHeld{Ring: r, Code: heldRamp})
 			return true
 		}

@@ -105,6 +105,7 @@ func total(all []rollout.Result) (sum rollout.Result) {
 		sum.Stuck += r.Stuck
 		sum.Unknown += r.Unknown
 		sum.Left += r.Left
+		sum.Away += r.Away
 	}
 	return sum
 }
