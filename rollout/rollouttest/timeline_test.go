@@ -70,6 +70,7 @@ func TestTimelinesOfRandomRollouts(t *testing.T) {
 		}
 		require.Equal(t, have[rollout.Succeeded], sums.All.Succeeded, "seed %d", seed)
 		require.Equal(t, have[rollout.Failed]+have[rollout.RolledBack]+have[rollout.RollbackFailed], sums.All.Failed+sums.All.RolledBack+sums.All.Stuck, "seed %d", seed)
+		require.Equal(t, have[rollout.Away], sums.All.Away, "seed %d", seed)
 		require.Len(t, sums.Rings, len(p.Rings), "seed %d", seed)
 		require.Equal(t, sums.All, total(sums.Rings), "seed %d", seed)
 		require.Equal(t, sums.All, total(sums.Tenants), "seed %d", seed)

@@ -189,7 +189,7 @@ func check(t *testing.T, f *memory.Fleet, j rollout.Journal, n int) {
 			require.True(t, fixed, "%s: %s", id, o)
 		case rollout.RolledBack, rollout.NotApplicable:
 			require.False(t, fixed, "%s: %s", id, o)
-		case rollout.Cancelled, rollout.Unreachable:
+		case rollout.Cancelled, rollout.Unreachable, rollout.Away:
 			require.False(t, fixed && f.Installs(id) == 0, "%s: %s", id, o)
 		}
 	}

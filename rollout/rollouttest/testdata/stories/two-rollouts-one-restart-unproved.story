@@ -1,6 +1,6 @@
 # What is not proved is not shared. Of ada's boot after the second installation nothing is known, so that another one proves nothing. Bob's restart
-# had no effect: it reports the boot that it had. On cyd the look of
-# the second rollout finds another boot than the first one knows, so that the first one need not restart it.
+# had no effect: it reports the boot that it had. On cyd the look of the second rollout finds another boot than the first one knows, so that the
+# first one need not restart it.
 
 patch p1 reboot=always
 patch p2 reboot=always
