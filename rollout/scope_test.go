@@ -126,6 +126,29 @@ func TestAQuarantineHoldsThePatchUntilItIsReleasedOrSuperseded(t *testing.T) {
 	require.Equal(t, 1, s.Summary().Tally.Rules[rollout.QuarantineRule])
 }
 
+// A device that a budget drains, and of which it cannot tell in which domain it is, would be patched while it serves: it is left out, and told of.
+func TestScopeLeavesOutWhoWouldNotBeDrained(t *testing.T) {
+	pol := approveSecurity()
+	pol.Budgets = []policy.Budget{{Name: "clusters", Devices: inventory.MustSelector("role=node"), Per: []string{"cluster"}, Drain: true}}
+	node, stray, till := laptop("ada", "openssl", "1"), laptop("bob", "openssl", "1"), laptop("cyd", "openssl", "1")
+	node.Labels, stray.Labels = map[string]string{"role": "node", "cluster": "west"}, map[string]string{"role": "node"}
+	fix := []patch.Patch{update("openssl", "2", patch.ClassSecurity)}
+	s := scopeOf(t, rollout.ScopeConfig{Policy: pol}, fix, node, stray, till)
+	require.Equal(t, 2, s.Summary().Targets)
+	require.Equal(t, map[string]int{rollout.SkipNoDomain: 1}, s.Summary().Skipped)
+	require.Equal(t, []inventory.DeviceID{"bob"}, s.Summary().Examples[rollout.SkipNoDomain])
+	_, err := s.Joiner(&stray)
+	require.ErrorContains(t, err, "bob: no-domain")
+	j, err := s.Joiner(&node)
+	require.NoError(t, err)
+	require.True(t, j.Drains(&pol))
+	j, err = s.Joiner(&till)
+	require.NoError(t, err)
+	require.False(t, j.Drains(&pol))
+	pol.Budgets[0].Drain, pol.Budgets[0].Count = false, 1
+	require.Equal(t, 3, scopeOf(t, rollout.ScopeConfig{Policy: pol}, fix, node, stray, till).Summary().Targets, "a budget that only counts says nothing about it")
+}
+
 func TestScopeLeavesOutDevicesThatCannotBeServed(t *testing.T) {
 	pol := approveSecurity()
 	pol.Windows = []policy.Window{{Start: 22 * 60, End: 4 * 60}}
