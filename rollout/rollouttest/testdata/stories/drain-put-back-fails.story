@@ -30,7 +30,7 @@ fail ada transient
     ada: could not be put back into service (transient), and stays out until somebody sees to it
     ada: failed (transient)
 explain ada
-    settled: failed
+    settled: failed (transient), installations begun: 1
     it was taken out of service, and stays out until somebody sees to it and acknowledges that
 explain bob
     budget clusters: 1 of 1 disrupted at tenant acme

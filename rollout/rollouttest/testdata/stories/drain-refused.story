@@ -49,7 +49,7 @@ ok ada
     ada: back in service
     ada: failed (transient)
 explain ada
-    settled: failed
+    settled: failed (transient)
 seen eve
     eve: seen again
     eve: to be taken out of service before install
