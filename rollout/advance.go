@@ -222,9 +222,9 @@ func (r *ring) stuck(c Counts) bool {
 }
 
 // needless says whether no device of the last ring needs what it was to get, as far as a person has not left it out: nobody comes after it
-// for whom a gate would have to know more. In an earlier ring that is zero of zero, and says nothing of those that come next.
+// for whom a gate would have to know more. One that is away may need it. In an earlier ring that is zero of zero, and says nothing of those that come next.
 func (m *Machine) needless(r int, c Counts) bool {
-	return r == len(m.rings)-1 && c.NoNeed > 0 && c.NoNeed+c.Left == c.Devices
+	return r == len(m.rings)-1 && c.NoNeed > 0 && c.NoNeed+c.Left-c.Away == c.Devices
 }
 
 // passed closes a ring that is good enough and has soaked, or asks for a hand.

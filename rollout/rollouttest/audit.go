@@ -405,7 +405,7 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		}
 	case rollout.Judged:
 		a.passed[e.Ring] = e.Result == rollout.Pass
-		if c := e.Counts; e.Result == rollout.Pass && e.By == "" && (c.Denominator == 0 || c.Sample == 0) && (e.Ring < len(a.plan.Rings)-1 || c.NoNeed == 0 || c.NoNeed+c.Left < c.Devices) {
+		if c := e.Counts; e.Result == rollout.Pass && e.By == "" && (c.Denominator == 0 || c.Sample == 0) && (e.Ring < len(a.plan.Rings)-1 || c.NoNeed == 0 || c.NoNeed+c.Left-c.Away < c.Devices) {
 			return errors.New("a gate passed on nothing")
 		}
 		return cmp.Or(a.well(&e), a.judgedBeside(&e))
