@@ -499,6 +499,19 @@ func (c Comparison) params() []string {
 		"controlfailed", strconv.Itoa(c.ControlFailed), "odds", number(c.Odds)}
 }
 
+// comparison tells what an event of a comparison says.
+func (p *Plan) comparison(e Event) []Message {
+	switch e := e.(type) {
+	case Paired:
+		return []Message{e.describe(p)}
+	case ControlWorse:
+		return e.describe(p)
+	case Compared:
+		return []Message{e.describe(p)}
+	}
+	return nil
+}
+
 // describe tells who is watched.
 func (v Paired) describe(p *Plan) Message {
 	ring := p.ringName(v.Ring)

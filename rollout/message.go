@@ -332,6 +332,10 @@ func english(code string) (string, bool) {
 		return "{n} rollbacks begun", true
 	case "sum-rollbacks-one":
 		return "{n} rollback begun", true
+	case "sum-remedies":
+		return "{n} remedies begun", true
+	case "sum-remedies-one":
+		return "{n} remedy begun", true
 	case "sum-succeeded":
 		return "{n} succeeded", true
 	case "sum-no-need":
@@ -521,12 +525,8 @@ func (p *Plan) Describe(e Event) []Message {
 			then = "to begin outside of it"
 		}
 		return []Message{message("window-missed", "devices", p.names(e.Devices), "then", then)}
-	case Paired:
-		return []Message{e.describe(p)}
-	case ControlWorse:
-		return e.describe(p)
-	case Compared:
-		return []Message{e.describe(p)}
+	case Paired, ControlWorse, Compared:
+		return p.comparison(e)
 	case Overdue:
 		return []Message{message("overdue", "devices", p.names(e.Devices))}
 	case Pooled:

@@ -58,6 +58,7 @@ const (
 	workInstalls work = iota
 	workReboots
 	workRollbacks
+	workRemedies
 	workSucceeded
 	workNoNeed
 	workFailed
@@ -72,10 +73,10 @@ const (
 )
 
 func (w work) message(n int) Message {
-	codes := [numWorks]string{"sum-installs", "sum-reboots", "sum-rollbacks", "sum-succeeded", "sum-no-need", "sum-failed",
+	codes := [numWorks]string{"sum-installs", "sum-reboots", "sum-rollbacks", "sum-remedies", "sum-succeeded", "sum-no-need", "sum-failed",
 		"sum-rolled-back", "sum-busy", "sum-offline", "sum-again", "sum-lapsed", "sum-left", "sum-away"}
 	code := codes[w]
-	if n == 1 && w <= workRollbacks {
+	if n == 1 && w <= workRemedies {
 		code += "-one"
 	}
 	return message(code, "n", fmt.Sprint(n))
@@ -108,6 +109,8 @@ func (s *story) event(p *Plan, e Event) {
 			s.begun[workReboots] += n
 		case OpRollback:
 			s.begun[workRollbacks] += n
+		case OpRemedy:
+			s.begun[workRemedies] += n
 		}
 	case DeviceSettled:
 		n := len(e.Devices)

@@ -292,3 +292,28 @@ func ExampleNewForecast() {
 	// stopped in ring broad (failed) in 3 of 20 runs, after 1000 devices, nine times of ten after at most 1000; 54 had failed
 	// busiest hour Tue 3 Mar 09:00: 0 devices at once, nine times of ten at most 980
 }
+
+// A budget of two devices of a site at once makes a rollout take longer, as it would for real.
+func TestABudgetTakesItsTime(t *testing.T) {
+	plan := func(budgets ...policy.Budget) rollout.Plan {
+		p := policy.Policy{Name: "one", Rings: []policy.Ring{{Name: "all", Rest: true}}, Budgets: budgets}
+		in := rollout.PlanInput{Key: rollout.Key{Tenant: "acme", ID: "q1"}, Policy: p, By: "olga", At: monday(),
+			Contents: []rollout.Content{{Patches: []rollout.Pinned{{ID: "x:p1"}}}}}
+		domains := rollout.NewDomains(p.Budgets)
+		for i := range 40 {
+			d := inventory.Device{Tenant: "acme", ID: inventory.DeviceID(fmt.Sprint("dev-", i)), Labels: map[string]string{"site": fmt.Sprint(i % 2)}}
+			in.Targets = append(in.Targets, rollout.Target{Device: d.ID, Ring: rollout.ByShare, Place: domains.Add(&d)})
+		}
+		domains.Fill(&in)
+		made, err := rollout.NewPlan(in)
+		require.NoError(t, err)
+		return made
+	}
+	took := func(p rollout.Plan) time.Duration {
+		f := forecast(t, simulate.Config{Plan: p, Runs: 1, Model: simulate.Model{Install: minutes(10), Verify: minutes(1)}})
+		require.Equal(t, 1, f.Done.Runs)
+		return f.Done.Last.Sub(monday())
+	}
+	require.Equal(t, 11*time.Minute, took(plan()))
+	require.Equal(t, 110*time.Minute, took(plan(policy.Budget{Name: "sites", Per: []string{"site"}, Count: 2})), "20 devices of each site, two at once")
+}
