@@ -122,7 +122,7 @@ func (a *Auditor) recountAway(r int, m *rollout.Machine, s *rollout.RingStatus) 
 		switch is {
 		case rollout.AbsenceQueued:
 			queued++
-			if late := !d.absent.first.IsZero() && limit > 0 && !m.Now().Before(d.absent.first.Add(limit)); late && !d.running && a.stage == rollout.StageActive {
+			if late := !d.absent.first.IsZero() && limit > 0 && !m.Now().Before(d.absent.first.Add(limit)); late && !d.running && got.Op != rollout.OpUncordon && a.stage == rollout.StageActive {
 				return fmt.Errorf("device %s is waited for after its deadline: it was first found away %s", a.plan.Devices[i], d.absent.first)
 			}
 		case rollout.AbsenceSilent:

@@ -188,8 +188,10 @@ func (d *driver) drive() error {
 			}
 			continue
 		}
-		if err := d.acknowledge(true); err != nil {
+		if did, err := d.acknowledge(true); err != nil {
 			return err
+		} else if did {
+			continue
 		}
 		resting++
 		if resting > 20 {
@@ -264,13 +266,14 @@ func (d *driver) instant() error {
 			return err
 		}
 		answered, err := d.answer()
+		acknowledged := false
 		if err == nil {
-			err = d.acknowledge(false)
+			acknowledged, err = d.acknowledge(false)
 		}
 		if err != nil {
 			return err
 		}
-		if !did && !granted && !answered {
+		if !did && !granted && !answered && !acknowledged {
 			return nil
 		}
 	}

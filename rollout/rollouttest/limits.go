@@ -113,8 +113,8 @@ func (d *driver) domains(r *driven, granted []int32, before map[place]map[invent
 }
 
 // acknowledge lets a person know of the devices that failed in some failure domain, at the end of the instant. Where there are several
-// rollouts it is in an instant that is drawn, or when nothing happens by itself any more.
-func (d *driver) acknowledge(all bool) error {
+// rollouts it is in an instant that is drawn, or when nothing happens by itself any more. It says whether there were any: there is room now.
+func (d *driver) acknowledge(all bool) (did bool, err error) {
 	for i, r := range d.runs {
 		m := r.tape.live
 		if len(r.tape.plan.Domains) == 0 || m.Stage() == rollout.StageUnknown {
@@ -125,11 +125,13 @@ func (d *driver) acknowledge(all bool) error {
 				continue
 			}
 			c := rollout.Command{Do: rollout.DoAcknowledge, Device: r.tape.plan.Devices[dev], By: "inge"}
-			if err := d.step(i, rollout.Commanded{At: d.now, Command: c}, nil); err != nil && !errors.Is(err, rollout.ErrCommand) {
-				return err
+			err := d.step(i, rollout.Commanded{At: d.now, Command: c}, nil)
+			if err != nil && !errors.Is(err, rollout.ErrCommand) {
+				return did, err
 			}
+			did = did || err == nil
 			m = r.tape.live // another one after a crash
 		}
 	}
-	return nil
+	return did, nil
 }
