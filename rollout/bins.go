@@ -179,10 +179,11 @@ func (m *Machine) alive(t timer) bool {
 	return dev.state == waiting && dev.seq > 0 && (dev.due == t.at || m.lapses(t) || m.expires(t))
 }
 
-// lapses says whether a timer tells that its device is unreachable for longer than the grace.
+// lapses says whether a timer tells that its device is unreachable for longer than the grace. For one that is put back into service the timer
+// is set again after that.
 func (m *Machine) lapses(t timer) bool {
 	dev := &m.dev[t.device]
-	return dev.offline != 0 && dev.flags&gone == 0 && t.at >= dev.offline+int64(m.retry.Grace)
+	return dev.offline != 0 && dev.flags&gone == 0 && dev.op != OpUncordon && t.at >= dev.offline+int64(m.retry.Grace)
 }
 
 // insert puts a timer into a list that is in order, once. New ones come last, or nearly so.

@@ -231,10 +231,11 @@ func (m *Machine) awaitsAway() bool {
 	return m.absences.firsts != nil && slices.ContainsFunc(m.absences.rings, func(n tallyOfAbsent) bool { return n.queued > 0 })
 }
 
-// expires says whether a timer tells that its device has been away until its deadline, and leaves.
+// expires says whether a timer tells that its device has been away until its deadline, and leaves: one that is put back into service does
+// so after that.
 func (m *Machine) expires(t timer) bool {
 	at, ok := m.leavesAt(t.device)
-	return ok && t.at >= at && m.stage == StageActive && m.dev[t.device].offline != 0
+	return ok && t.at >= at && m.stage == StageActive && m.dev[t.device].offline != 0 && m.dev[t.device].op != OpUncordon
 }
 
 // giveUp lets d go, which has been away until its deadline. A failure there is not hidden by that.

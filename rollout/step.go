@@ -438,13 +438,13 @@ func (m *Machine) expire() {
 // wake does what a timer was set for.
 func (m *Machine) wake(t timer) {
 	dev := &m.dev[t.device]
-	if m.expires(t) && dev.op != OpUncordon { // who is put back is given up after that
+	if m.expires(t) {
 		if dev.flags&picked == 0 {
 			m.giveUp(t.device)
 		}
 		return
 	}
-	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 && dev.op != OpUncordon { // one that is asked again in this step may answer
+	if m.lapses(t) && dev.flags&(lapsing|picked) == 0 { // one that is asked again in this step may answer
 		dev.flags |= lapsing
 		m.bins.add(bin{what: toLapse}, t.device)
 	}
