@@ -46,7 +46,7 @@ func (a *Auditor) away(at time.Time, e rollout.Event) {
 			if d.absent.next = e.Op; e.Op == rollout.OpDrain {
 				d.absent.next = d.service.then
 			}
-			if e.Fault == patch.Unreachable && d.absent.first.IsZero() {
+			if e.Fault == patch.Unreachable && e.Op != rollout.OpUncordon && d.absent.first.IsZero() { // others may be unreachable that put it back
 				d.absent.first = at
 			}
 		}
