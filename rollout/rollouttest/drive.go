@@ -105,7 +105,13 @@ type driver struct {
 	asked  int
 	steps  int
 	lost   bool // the last step was
+
+	happened time.Time // when something was decided last
 }
+
+// patience is how long nothing may happen though time may change something, before people see to it: rollouts that wait for their windows may wait
+// for what a halted one holds as well. It is longer than windows are apart.
+const patience = 60 * 24 * time.Hour
 
 type driven struct {
 	tape  *tape
@@ -175,7 +181,7 @@ func (d *driver) drive() error {
 			return fmt.Errorf("not over after %s: %s", d.cfg.For, d.why())
 		}
 		next, ok := d.next()
-		if ok {
+		if ok && d.now.Sub(d.happened) < patience {
 			resting = 0
 			if again++; next.After(d.now) {
 				again = 0
@@ -463,6 +469,9 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 func (d *driver) decide(r *driven, s rollout.Signal) (rollout.Batch, error) {
 	if d.cfg.Shadow {
 		b, err := r.tape.step(s)
+		if err == nil && !b.Empty() {
+			d.happened = d.now
+		}
 		if n := len(r.tape.shadows); n > 3 {
 			r.tape.shadows = r.tape.shadows[n-3:]
 		}
@@ -470,6 +479,7 @@ func (d *driver) decide(r *driven, s rollout.Signal) (rollout.Batch, error) {
 	}
 	b, err := r.tape.live.Step(s)
 	if err == nil && !b.Empty() {
+		d.happened = d.now
 		r.tape.entries = append(r.tape.entries, rollout.EncodeBatch(nil, b))
 		r.tape.plan = *r.tape.live.Plan()
 	}
