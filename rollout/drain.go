@@ -578,6 +578,7 @@ func (m *Machine) waitAgain(d int32) {
 		m.undo[dev.ring] = append(m.undo[dev.ring], Handle{Device: d, Seq: dev.seq})
 	}
 	m.quits(d)
+	m.raised.note(d)
 	m.setTimer(d, dev.due)
 }
 
