@@ -213,6 +213,7 @@ func (a *Auditor) judgedBeside(e *rollout.Judged) error {
 	switch {
 	case e.Result == rollout.Fail && e.Reason == "control" && !worse:
 		return errors.New("a gate failed by a comparison that proves nothing")
+	case e.Reason == "no-need": // nothing is there to be compared
 	case e.Result == rollout.Pass && e.By == "" && (worse || len(x.cohorts) > 0 || x.sum.Control < rule.Least):
 		return fmt.Errorf("a gate passed; worse %v, %d cohorts watched, %d of at least %d counted", worse, len(x.cohorts), x.sum.Control, rule.Least)
 	}

@@ -24,6 +24,7 @@ type serviceBooks struct {
 	absent bool
 	drains int // tries since the last success
 	back   *rollout.PuttingBack
+	undone bool // it was to be rolled back already then
 	backs  int
 	answer rollout.Report // to the last task that puts it back; zero if it had none
 	unsaid bool           // what comes of it is not said yet
@@ -178,7 +179,7 @@ func (a *Auditor) puttingBack(e *rollout.PuttingBack) error {
 		case b.harmed && !well:
 			return errors.New("put back, and it is not known to be well")
 		}
-		b.back, b.backs, b.next = e, 0, d.absent.next
+		b.back, b.backs, b.next, b.undone = e, 0, d.absent.next, d.undone
 		return nil
 	})
 }
@@ -207,7 +208,7 @@ func (a *Auditor) putBack(e *rollout.PutBack) error {
 		if d.goal = nil; e.Resumes {
 			d.absent.next = b.next
 		}
-		if b.back.Settles {
+		if b.back.Settles && b.undone == d.undone { // otherwise it is rolled back now, whatever it was to be
 			goal := *b.back
 			if e.Then == rollout.ReturnFailed && goal.Outcome == rollout.Succeeded {
 				goal.Outcome = rollout.Failed

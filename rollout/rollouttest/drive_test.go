@@ -406,7 +406,7 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	stages := make(map[rollout.Stage]int)
 	outcomes := make(map[rollout.Outcome]int)
 	worse, shared := 0, 0
-	for seed := range sweep(600, 838, 907, 1193, 1320, 1810, 3133, 3185) {
+	for seed := range sweep(600, 838, 907, 1193, 1320, 1810, 2050, 3133, 3185, 3447) {
 		d := dice(seed)
 		n := 1 + d.upTo(25)
 		plans := []rollout.Plan{randomPlan(t, &d, "q1", n)}
