@@ -6,5 +6,8 @@
 // [Learn]. [Compare] takes a journal and asks what would have happened under another policy; what the journal does not tell
 // is said to be unknown.
 //
+// Devices of a forecast measure nothing: a gate that requires a metric holds its ring there (code "health"), and so does one that wants devices
+// for comparison to be counted (policy.Control.Least, code "control"). Probes find everything up, and devices are drained and put back at once.
+//
 // Nothing here is random: what happens follows from the seed by a keyed hash, and is the same on every machine.
 package simulate

@@ -37,7 +37,7 @@ type HourRun struct {
 // A Stop is a gate that let a rollout go no further by itself.
 type Stop struct {
 	Ring  string    `json:"ring"`
-	Code  string    `json:"code"` // [StopFailed], [StopApproval], or why the ring was held: "inconclusive", "manual", "timeout", "ramp"
+	Code  string    `json:"code"` // [StopFailed], [StopApproval], or why the ring was held: "inconclusive", "manual", "timeout", "ramp", "health", "control"
 	At    time.Time `json:"at"`
 	Begun int       `json:"begun"` // devices on which an installation had been begun by then
 	Bad   int       `json:"bad"`   // devices that had failed by then
