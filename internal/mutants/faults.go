@@ -437,6 +437,8 @@ func faults() []fault {
 			"case *s.Installing:", "case *s.Installing && false:", []string{"./providers/manager/winget", "./providers/manager/chocolatey"}},
 		{"a restart that nobody has asked for is waited for", "providers/manager/work.go",
 			"case s.Scan.BootID == \"\", s.Scan.BootID == boot && b.Asked:", "case s.Scan.BootID == \"\", s.Scan.BootID == boot:", []string{"./providers/manager/apt"}},
+		{"two processes that prepare a task both carry it out", "providers/manager/work.go",
+			"\tif first {\n\t\treturn nil\n\t}\n", "\tif first || err == nil {\n\t\treturn nil\n\t}\n", []string{"./providers/manager/apt"}},
 		{"a package is run whatever it holds", "providers/manager/installer/machine.go",
 			"if err == nil && !strings.EqualFold(sum, k.SHA256) {", "if err == nil && sum == \"\" {", []string{"./providers/manager/installer"}},
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -179,9 +180,14 @@ func TestAnInstallationThatNobodyHasBegun(t *testing.T) {
 	b := filled(t, nil)
 	gone, reached := make(chan struct{}), make(chan struct{})
 	var once atomic.Bool
+	var carried atomic.Int32 // installations that are neither a rehearsal nor a download
 	b.via = func(to transport.Transport) transport.Transport {
 		return transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
-			if slices.Contains(c.Argv, "install") && once.CompareAndSwap(false, true) {
+			switch {
+			case !slices.Contains(c.Argv, "install") || slices.Contains(c.Argv, "-s"):
+			case !slices.Contains(c.Argv, "-d"):
+				carried.Add(1)
+			case once.CompareAndSwap(false, true): // all but the last is prepared
 				close(reached)
 				<-gone
 			}
@@ -190,6 +196,8 @@ func TestAnInstallationThatNobodyHasBegun(t *testing.T) {
 	}
 	task := b.task(rollout.OpInstall, content(pinned("hello", "1.1")))
 	first := newFleet(t, b, func(c *apt.Config) { c.Wait = -1 })
+	back := sync.OnceFunc(func() { close(gone) })
+	t.Cleanup(back) // before first is closed, whatever fails
 	_, err := first.Deploy(t.Context(), task)
 	require.NoError(t, err)
 	<-reached
@@ -197,8 +205,9 @@ func TestAnInstallationThatNobodyHasBegun(t *testing.T) {
 	r, err := second.Deploy(t.Context(), task)
 	require.NoError(t, err)
 	require.Equal(t, rollout.PhaseSucceeded, r.Phase, "%+v", r)
-	close(gone)
+	back()
 	require.NoError(t, first.Drain(t.Context()))
+	require.EqualValues(t, 1, carried.Load())
 	log, err := os.ReadFile(filepath.Join(b.root.Dir, "var/log/dpkg.log"))
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(log), " upgrade hello:all "), "%s", log)
