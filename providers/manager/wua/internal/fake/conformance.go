@@ -42,9 +42,11 @@ func Open(t *testing.T, c wua.Config) *wua.Device {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		_ = d.Close(ctx)
+		if err := d.Close(ctx); err != nil {
+			t.Errorf("the folder of the device may still be written: %v", err)
+		}
 	})
 	return d
 }
