@@ -140,7 +140,7 @@ func (d *Reader) Next() (*Stanza, error) {
 			d.number++
 			s.Number, s.Line = d.number, d.line
 		}
-		if size += len(line); size > d.config.Stanza {
+		if size += len(line); bad == nil && size > d.config.Stanza {
 			fail(fmt.Sprintf("a stanza of more than %d bytes", d.config.Stanza))
 		}
 		switch {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,16 @@ type bomb struct {
 	again     string
 	packed    string // the name of a packed file, for which the others are empty
 	malformed bool   // it is wrong from its first bytes on, and needs not be too large
+	slow      bool   // no more of it is read than slowSize: all of it takes minutes
+}
+
+// slow marks those of the bombs that have one of the names. It panics if one of them has none.
+func slow(bombs []bomb, names ...string) []bomb {
+	for _, name := range names {
+		i := slices.IndexFunc(bombs, func(b bomb) bool { return b.name == name })
+		bombs[i].slow = true
+	}
+	return bombs
 }
 
 // reader yields the bomb, up to size bytes.

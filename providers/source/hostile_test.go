@@ -27,6 +27,10 @@ import (
 const (
 	bombSize = 1 << 30
 	maxPeak  = 64 << 20
+
+	// slowSize is what is read at most of a bomb that is of the smallest parts, each of which takes time. Who keeps the text exceeds
+	// maxPeak, and who keeps an offset for each part, or the records themselves, exceeds it many times.
+	slowSize = maxPeak
 )
 
 // hostileVariable names what a child process reads: a parser, a bomb and a folder of packed bombs, parted by lines.
@@ -58,7 +62,10 @@ type outcome struct {
 }
 
 // A tally gathers what a parser says, and keeps no more than the outcome.
-type tally struct{ outcome }
+type tally struct {
+	outcome
+	limits source.Limits // what the parser is to keep, if it has slow bombs
+}
 
 func (t *tally) tell(err error) {
 	switch {
@@ -105,6 +112,9 @@ func detonate(w io.Writer, parser, bomb, folder string) error {
 				continue
 			}
 			var t tally
+			if b.slow {
+				t.limits.Bytes = slowSize
+			}
 			p.read(&t, func() (io.ReadCloser, error) {
 				if b.packed != "" {
 					return os.Open(filepath.Join(folder, b.packed))

@@ -63,9 +63,9 @@ func parsers() []parser {
 			bomb{name: "arrays in a record", begin: `{"x":`, again: "["},
 		)},
 		{"debian", "debian: " + fileName, func(t *tally, open source.Opener) {
-			s, err := debian.New(debian.Config{Codename: "bookworm", Version: "12", Indices: []debian.Index{{Origin: "bookworm", Name: fileName, Open: open}}})
+			s, err := debian.New(debian.Config{Codename: "bookworm", Version: "12", Indices: []debian.Index{{Origin: "bookworm", Name: fileName, Open: open}}, Limits: t.limits})
 			t.all(s, err)
-		}, more(inLines("Package: a\n\n", "Package: "),
+		}, more(slow(inLines("Package: a\n\n", "Package: "), "empty lines"),
 			bomb{name: "a stanza without end", begin: "Package: a\n", again: "X: y\n"},
 			bomb{name: "a field without end", begin: "Package: a\n", again: " y\n"},
 			bomb{name: "empty stanzas", again: "A:\n\n"},
@@ -77,10 +77,10 @@ func parsers() []parser {
 				return
 			}
 			defer f.Close()
-			for _, err := range debian.ReadAdvisories(f, source.Limits{}) {
+			for _, err := range debian.ReadAdvisories(f, t.limits) {
 				t.tell(err)
 			}
-		}, more(inLines("[29 Mar 2023] DSA-5380-1 a - security update\n", "\t"),
+		}, more(slow(inLines("[29 Mar 2023] DSA-5380-1 a - security update\n", "\t"), "empty lines"),
 			bomb{name: "an advisory without end", begin: "[29 Mar 2023] DSA-5380-1 a - security update\n", again: "\tNOTE: \n"},
 			bomb{name: "fixes without end", begin: "[29 Mar 2023] DSA-5380-1 a - security update\n", again: "\t[sid] - a 1\n"},
 			bomb{name: "CVEs without end", begin: "[29 Mar 2023] DSA-5380-1 a - security update\n\t{", again: "CVE-2023-0001 "},
@@ -111,18 +111,18 @@ func parsers() []parser {
 			bomb{name: "one line without end", begin: `{"name":"`, again: "a"},
 		)},
 		{"updateinfo", "updateinfo: " + fileName, func(t *tally, open source.Opener) {
-			s, err := updateinfo.New(updateinfo.Config{Ecosystem: "AlmaLinux:9", Repositories: []updateinfo.Repository{{Name: fileName, Updateinfo: open}}})
+			s, err := updateinfo.New(updateinfo.Config{Ecosystem: "AlmaLinux:9", Repositories: []updateinfo.Repository{{Name: fileName, Updateinfo: open}}, Limits: t.limits})
 			t.all(s, err)
-		}, more(inXML("<updates>", "<update>"),
+		}, more(slow(inXML("<updates>", "<update>"), "empty elements in a record"),
 			bomb{name: "references without end", begin: "<updates><update><id>A</id><references>", again: "<reference/>"},
 			bomb{name: "packages without end", begin: "<updates><update><id>A</id><pkglist><collection>", again: "<package/>"},
 		)},
 		{"updateinfo index", "updateinfo: " + fileName, func(t *tally, open source.Opener) {
 			s, err := updateinfo.New(updateinfo.Config{Ecosystem: "AlmaLinux:9", Repositories: []updateinfo.Repository{
 				{Name: fileName, Open: func(string) (io.ReadCloser, error) { return open() }},
-			}})
+			}, Limits: t.limits})
 			t.all(s, err)
-		}, list(inXML("<repomd>", "<data>")...)},
+		}, list(slow(inXML("<repomd>", "<data>"), "empty elements in a record")...)},
 		{"updateinfo errata", "updateinfo: " + fileName, func(t *tally, open source.Opener) {
 			s, err := updateinfo.New(updateinfo.Config{Ecosystem: "AlmaLinux:9", Repositories: []updateinfo.Repository{{Name: fileName, Errata: open}}})
 			t.all(s, err)
@@ -163,7 +163,7 @@ func parsers() []parser {
 				bomb{name: "something without end", begin: `{"x":"`, again: `a`},
 			)},
 		{"msrc XML", "msrc: " + fileName, msrcDocument,
-			more(inXML("<cvrfdoc>", "<Vulnerability>"),
+			more(slow(inXML("<cvrfdoc>", "<Vulnerability>"), "records without end that are none"),
 				bomb{name: "threats without end", begin: "<cvrfdoc><Vulnerability><Threats>", again: "<Threat/>"},
 				bomb{name: "remediations without end", begin: "<cvrfdoc><Vulnerability><Remediations>", again: "<Remediation/>"},
 				bomb{name: "products without end", begin: "<cvrfdoc><ProductTree>", again: "<FullProductName/>"},
@@ -293,7 +293,7 @@ const (
 )
 
 func msrcDocument(t *tally, open source.Opener) {
-	s, err := msrc.New(msrc.Config{Documents: []msrc.Document{{Name: fileName, Open: open}}})
+	s, err := msrc.New(msrc.Config{Documents: []msrc.Document{{Name: fileName, Open: open}}, Limits: t.limits})
 	t.all(s, err)
 }
 
