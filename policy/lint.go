@@ -20,6 +20,7 @@ type LintFacts struct {
 	Rings   []int          // how many devices each ring of the policy holds
 	Patches []*patch.Patch // that devices miss
 	Backup  bool           // something else than patchflow can bring devices back to where they were
+	Labels  map[string]int // how many devices have each label; nil means that it is not known
 
 	FailureRate Share // in all rings together, that a ring is to show ([SampleSizeOf]); 0 means 5 %
 	Confidence  Share // with which it is to show it; 0 means 95 %
@@ -30,13 +31,14 @@ type LintFacts struct {
 type Warning struct {
 	Code LintCode `json:"code"`
 	Path string   `json:"path"`           // of the field that it is about, as in [FieldError]
-	Name string   `json:"name,omitempty"` // of the ring, the rule or the deadline
+	Name string   `json:"name,omitempty"` // of the ring, the rule, the deadline, the level or the budget; or the label
 
 	Patch   patch.ID `json:"patch,omitempty"`   // one of those that it is about
 	Patches int      `json:"patches,omitempty"` // how many these are
 
 	Devices    int   `json:"devices,omitempty"` // that the ring has
-	Need       int   `json:"need,omitempty"`    // that it takes
+	Need       int   `json:"need,omitempty"`    // that it takes; of a breaker: failed tries
+	Tries      int   `json:"tries,omitempty"`   // of a breaker: that can fail at most, or that it looks at
 	Rate       Share `json:"rate,omitempty"`
 	Confidence Share `json:"confidence,omitempty"`
 
@@ -71,11 +73,14 @@ const (
 	LintIdleLevel                // a level of the escalation waits for more attempts than there are
 	LintIdleUndoWindows          // rollbacks keep windows, and there is neither a window nor a freeze
 	LintNoRestart                // quiet times leave no time at all in which a device might be restarted
+	LintIdleBreaker              // a gate stops the rollout before a breaker has seen enough tries fail
+	LintHastyBreaker             // a breaker trips after one failed try, or at a rate of failure that a gate tolerates
+	LintUnknownLabel             // a setting goes by a label that no device has
 )
 
 func lintNames() enum.Names {
 	return enum.Names{"none", "no-test-ring", "no-way-back", "ring-too-small", "unreachable", "late-deferral", "all-at-once", "unknown-zone", "idle-download", "idle-strata",
-		"idle-level", "idle-undo-windows", "no-restart"}
+		"idle-level", "idle-undo-windows", "no-restart", "idle-breaker", "hasty-breaker", "unknown-label"}
 }
 
 // String returns the lower-case name, as used in JSON and YAML.
@@ -115,6 +120,8 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	l.levels()
 	l.undoWindows()
 	l.quiet()
+	l.breakers()
+	l.labels()
 	slices.SortStableFunc(l.warnings, func(a, b Warning) int { return cmp.Compare(a.Code, b.Code) })
 	return l.warnings
 }
@@ -353,6 +360,16 @@ func (w Warning) String() string {
 		b.WriteString("there is neither a window nor a freeze that a rollback could keep")
 	case LintNoRestart:
 		fmt.Fprintf(&b, "quiet times leave no time in which devices in zone %q might be restarted: those that must be fail", w.Zone)
+	case LintIdleBreaker:
+		fmt.Fprintf(&b, "the breaker never trips: %d tries can fail before a gate has stopped the rollout, and it takes %d", w.Tries, w.Need)
+	case LintHastyBreaker:
+		if w.Rate == 0 {
+			b.WriteString("the breaker trips after one failed try: whatever one device meets with keeps the others waiting")
+		} else {
+			fmt.Fprintf(&b, "the breaker trips after %d failures of %d tries, and a gate tolerates %s", w.Need, w.Tries, w.Rate)
+		}
+	case LintUnknownLabel:
+		b.WriteString(labelText(&w))
 	default:
 		b.WriteString("no warning")
 	}
