@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { Main(m) }
 // on runs a script on a device.
 func on(t *testing.T, b *Bed, d *Device, script string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	host, _, _ := strings.Cut(d.Addr, ":")
 	out, err := exec.CommandContext(ctx, "ssh", "-F", "none", "-i", b.Key, "-o", "UserKnownHostsFile="+b.KnownHosts,
@@ -77,7 +77,7 @@ func TestBed(t *testing.T) {
 	t.Run("a device restarts itself", func(t *testing.T) {
 		boot := must(t, b, bob, bootID)
 		_, _ = on(t, b, bob, "reboot") // the connection is lost
-		require.Eventually(t, func() bool { return bob.Boots() == 2 }, 20*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return bob.Boots() == 2 }, time.Minute, 10*time.Millisecond)
 		bob.Wait(t)
 		require.NotEqual(t, boot, must(t, b, bob, bootID))
 	})
@@ -131,7 +131,7 @@ func TestSystemd(t *testing.T) {
 	require.NotEqual(t, boot, must(t, b, b.Devices[1], bootID))
 	must(t, b, d, "echo before >/etc/kept; echo gone >/run/gone")
 	_, _ = on(t, b, d, "systemctl reboot") // the connection is lost
-	require.Eventually(t, func() bool { return d.Boots() == 2 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.Boots() == 2 }, time.Minute, 10*time.Millisecond)
 	d.Wait(t)
 	again := must(t, b, d, bootID)
 	require.NotEqual(t, boot, again)
@@ -143,6 +143,6 @@ func TestSystemd(t *testing.T) {
 	d.Wait(t)
 	require.NotEqual(t, again, must(t, b, d, bootID))
 	_, _ = on(t, b, d, "systemctl poweroff")
-	require.Eventually(t, func() bool { _, err := on(t, b, d, "true"); return err != nil }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := on(t, b, d, "true"); return err != nil }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, 3, d.Boots(), "it stays off")
 }

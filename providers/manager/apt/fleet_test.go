@@ -328,7 +328,7 @@ func TestATaskThatAnotherProcessHasBegun(t *testing.T) {
 	_, err := b.fleet.Deploy(t.Context(), task)
 	require.NoError(t, err)
 	half := func() bool { return b.has(t, "slow") == "2.0 half-configured" }
-	require.Eventually(t, half, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, half, time.Minute, 10*time.Millisecond)
 
 	second := newFleet(t, b, nil)
 	r, err := second.Deploy(t.Context(), task)

@@ -163,7 +163,7 @@ func TestATaskThatAnotherProcessHasBegun(t *testing.T) {
 	task := b.Task(rollout.OpInstall, managertest.Content(pinned("slow", "2.0-1")))
 	_, err := b.Fleet.Deploy(t.Context(), task)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return b.Has(t, "slow") == "2.0-1" }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return b.Has(t, "slow") == "2.0-1" }, time.Minute, 10*time.Millisecond)
 	second := b.Open(t, nil)
 	r, err := second.Deploy(t.Context(), task)
 	require.NoError(t, err)

@@ -500,9 +500,9 @@ func TestCallsForOneFileAreOneDownload(t *testing.T) {
 	for range 8 {
 		get(t.Context(), nil)
 	}
-	require.Eventually(t, func() bool { return fetch.Waiting(f, "feed.json") == 9 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return fetch.Waiting(f, "feed.json") == 9 }, time.Minute, time.Millisecond)
 	leave() // the one who was first
-	require.Eventually(t, func() bool { return fetch.Waiting(f, "feed.json") == 8 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return fetch.Waiting(f, "feed.json") == 8 }, time.Minute, time.Millisecond)
 	close(release)
 	all.Wait()
 	require.EqualValues(t, 1, asked.Load())

@@ -259,7 +259,7 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 // A process that ignores TERM is killed, and so is what it has started.
 func TestACommandThatWillNotEndIsKilled(t *testing.T) {
 	c := start(t).config()
-	c.Grace = waitFor / 10
+	c.Grace = 200 * tick
 	d := device(t, c)
 	file := filepath.Join(t.TempDir(), "pid")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -95,7 +95,7 @@ func start(t *testing.T, lines ...string) *server {
 			c.Close()
 		}
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond, "sshd listens")
+	}, time.Minute, 10*time.Millisecond, "sshd listens")
 	require.NoError(t, os.WriteFile(s.known, []byte(knownhosts.Line([]string{s.addr}, s.hostKey)+"\n"), 0o600))
 	return s
 }
