@@ -55,7 +55,11 @@ func TestAnEcosystemWithoutPatchesIsNotCovered(t *testing.T) {
 
 // However a catalog came about, it answers as a new one of the same patches does.
 func TestWithIsANewCatalog(t *testing.T) {
-	for seed := range uint64(150) {
+	seeds := uint64(150)
+	if testing.Short() {
+		seeds = 15
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 5))
 		all := map[patch.ID]patch.Patch{}
 		some := func(n int) (list []patch.Patch) {
