@@ -31,6 +31,7 @@ type Agenda struct {
 	races  races
 	late   lingering
 	shares sharing
+	wishes wishes
 	next   map[Key]int64 // by rollout: when what the last Grant left out because of a rate may begin
 	kept   map[Key]bool  // rollouts of which the last Grant kept something back
 }
@@ -73,6 +74,7 @@ func (a *Agenda) Remove(k Key) {
 	maps.DeleteFunc(a.holder, func(_ inventory.Ref, holder Key) bool { return holder == k })
 	a.ledger.remove(k)
 	a.claims.drop(k)
+	a.wishes.drop(k)
 	a.races.leave(k)
 	a.shares.leave(k)
 	delete(a.kept, k)
@@ -102,6 +104,7 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 		}
 	}
 	a.claims.drop(m.plan.Key)
+	a.wishes.drop(m.plan.Key)
 	budgets := a.ledger.page(m.plan)
 	rate := allowance{ledger: &a.ledger, page: budgets, now: max(nanos(now), m.now)}
 	if queue != nil {
@@ -127,6 +130,7 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 		}
 		if _, taken := a.holder[m.ref(d)]; taken {
 			a.claims.put(m, d, now)
+			a.wishes.put(m, d, rate.now)
 			return false
 		}
 		if x, late := a.lingers(m, d, rate.now); late {
@@ -137,6 +141,12 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 		}
 		if _, first := a.claims.before(m, d, now); first {
 			a.keep(m)
+			return false
+		}
+		if x, first := a.wishes.before(m, d, rate.now); first {
+			if ends == 0 || x.until < ends {
+				ends = x.until
+			}
 			return false
 		}
 		_, held := a.held(m, d, now)
@@ -150,6 +160,7 @@ func (a *Agenda) grant(m *Machine, now time.Time, queue *lanes) []int32 {
 	})
 	for _, d := range granted {
 		a.holder[m.ref(d)] = m.plan.Key
+		delete(a.wishes.kept, m.ref(d))
 	}
 	rate.whole() // what is full by now says when there is more
 	next := rate.next
@@ -187,10 +198,12 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 		k := m.plan.Key
 		freed = a.ledger.over(m) || len(a.claims.of[k]) > 0
 		a.claims.drop(k)
+		a.wishes.drop(k)
 		a.shares.leave(k)
 		delete(a.kept, k)
 		delete(a.next, k)
 		maps.DeleteFunc(a.late, func(_ inventory.Ref, x linger) bool { return x.until <= m.now })
+		maps.DeleteFunc(a.wishes.kept, func(_ inventory.Ref, x wish) bool { return x.until <= m.now })
 	} else {
 		if budgets = a.ledger.page(m.plan); budgets != nil {
 			a.ledger.noteRates(budgets, m, b, granted)
@@ -222,6 +235,7 @@ func (a *Agenda) Note(m *Machine, b Batch, granted []int32) bool {
 	}
 	freed = a.races.note(m, &b) || freed
 	freed = a.shares.note(m, &b) || freed
+	a.wishes.keep(m, &b)
 	for _, d := range granted {
 		release(d)
 		if budgets != nil && m.dev[d].flags&session == 0 {

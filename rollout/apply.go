@@ -162,6 +162,8 @@ func (m *Machine) fits(e Event) error {
 		return devices(e.Devices)
 	case RestartShared:
 		return m.fitsShared(&e)
+	case RestartYielded:
+		return devices(e.Devices)
 	case SupersededBy:
 		return devices(e.Devices)
 	case Admitted:
@@ -339,6 +341,8 @@ func (m *Machine) apply(e Event) {
 		m.applyWithdrawn(e)
 	case RestartShared:
 		m.applyShared(&e)
+	case RestartYielded:
+		m.applyYielded(&e)
 	case SupersededBy:
 		m.winners.note(&e, len(m.dev))
 	case UndoBegan:

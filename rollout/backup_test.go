@@ -50,14 +50,14 @@ func TestTasksNameTheBackup(t *testing.T) {
 		require.False(t, proved, "%+v", none)
 	}
 	made := Backup{ID: "b7", At: in.At.UTC()}
-	step(Reported{in.At, []TaskReport{{task.Handle, Report{Phase: PhaseSucceeded, Backup: made}}}})
+	step(Reported{At: in.At, Reports: []TaskReport{{task.Handle, Report{Phase: PhaseSucceeded, Backup: made}}}})
 	task, ok = m.Task(0)
 	require.True(t, ok)
 	require.Equal(t, OpInstall, task.Op)
 	require.Zero(t, task.Since)
 	require.Equal(t, made, task.Backup)
 	step(Commanded{in.At, Command{Do: DoUndo, By: "inge", Reason: "bad"}})
-	step(Reported{in.At, []TaskReport{{task.Handle, Report{Phase: PhaseSucceeded}}}})
+	step(Reported{At: in.At, Reports: []TaskReport{{task.Handle, Report{Phase: PhaseSucceeded}}}})
 	task, _ = m.Task(0)
 	require.Equal(t, OpRollback, task.Op)
 	require.Equal(t, made, task.Backup, "it names what to go back to")

@@ -28,6 +28,7 @@ const (
 	toLook
 	toRemedy
 	toReturnTo
+	toYield
 )
 
 // A bin is one kind of decision and the devices that it was taken about.
@@ -49,6 +50,7 @@ type bin struct {
 	remedying Remedying
 	remedy    patch.Fault // what was to be remedied
 
+	by        Key
 	returning Return
 	resumes   bool
 
@@ -61,7 +63,7 @@ type bin struct {
 func (b *bin) same(o *bin) bool {
 	return b.what == o.what && b.op == o.op && b.absent == o.absent && b.fault == o.fault && b.spent == o.spent &&
 		b.outcome == o.outcome && b.owes == o.owes && b.startBy == o.startBy && b.frees == o.frees && b.failed == o.failed && b.backing == o.backing && b.probing == o.probing && b.looking == o.looking &&
-		b.remedying == o.remedying && b.remedy == o.remedy && b.returning == o.returning && b.resumes == o.resumes
+		b.remedying == o.remedying && b.remedy == o.remedy && b.returning == o.returning && b.by == o.by && b.resumes == o.resumes
 }
 
 // bins are the decisions of a step, in the order in which they were first taken. There are few: a dozen at most.
@@ -102,6 +104,8 @@ func (m *Machine) flush() {
 			m.later(b)
 		case toSettle:
 			m.settles(b)
+		case toYield:
+			m.emit(RestartYielded{By: b.by, Devices: b.devices})
 		case toAnnounce:
 			m.emit(RestartAnnounced{Devices: b.devices, Deadline: instant(b.startBy)})
 		case toTimeOut:

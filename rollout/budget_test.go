@@ -237,7 +237,7 @@ func TestNoBudgetIsPassedWhateverHappens(t *testing.T) {
 					}
 					reports = append(reports, TaskReport{task.Handle, r})
 				}
-				step(m, Reported{now, reports}, nil)
+				step(m, Reported{At: now, Reports: reports}, nil)
 				acknowledges(m, 8)
 				recount()
 			}

@@ -48,7 +48,11 @@ func (c *claims) put(m *Machine, d int32, now time.Time) {
 	k := m.plan.Key
 	x := claim{by: k, priority: priority, until: nanos(now) + claimFor}
 	if m.dev[d].op == OpInstall {
-		x.until = m.hoursOf(d, m.groupOf(d)).to
+		h := m.hoursOf(d, m.groupOf(d))
+		if !h.open(max(nanos(now), m.now)) {
+			return // a download is all that it may begin
+		}
+		x.until = h.to
 	}
 	c.on[ref] = x
 	c.of[k] = append(c.of[k], ref)
@@ -65,11 +69,14 @@ func (c *claims) before(m *Machine, d int32, now time.Time) (claim, bool) {
 	return x, ok && x.by != m.plan.Key && x.priority > m.plan.Policy.Priority && x.holds(now)
 }
 
-// ExplainClaim says which rollout comes before m on device d, if one does.
+// ExplainClaim says which rollout comes before m on device d, if one does: by its priority, or as the device was let go for it before a restart.
 func (a *Agenda) ExplainClaim(m *Machine, d inventory.DeviceID, now time.Time) (Message, bool) {
 	i, ok := m.plan.Find(d)
 	if !ok {
 		return Message{}, false
+	}
+	if x, first := a.wishes.before(m, int32(i), max(nanos(now), m.now)); first {
+		return message("wait-kept", "rollout", x.by.String(), "until", clock(instant(x.until))), true
 	}
 	x, first := a.claims.before(m, int32(i), now)
 	if !first {

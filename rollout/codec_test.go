@@ -47,6 +47,7 @@ func everyEvent() []Event {
 		Looked{LookedStill, patch.Busy, []int32{1, 7}},
 		Probed{ProbedUnwell, patch.Busy, []int32{1, 7}, []uint32{0, 1 << 31}},
 		RestartShared{Key{"acme", "q2"}, []int32{1, 7}, []string{"b2", "b3"}},
+		RestartYielded{Key{"acme", "q2"}, []int32{1, 7}},
 		SupersededBy{Key{"acme", "q2"}, []int32{1, 7}},
 		BackedUp{BackupWaived, patch.DiskFull, []int32{1, 7}, []Backup{{"b7", at}, {}}},
 		Acknowledged{[]int32{1, 7}, "olga", "is being reinstalled"},

@@ -77,7 +77,8 @@ const (
 
 	kindSupersededBy byte = 68
 
-	kindRestartShared byte = 69
+	kindRestartShared  byte = 69
+	kindRestartYielded byte = 70
 
 	kindBackedUp byte = 72
 
@@ -345,6 +346,8 @@ func decodeEvent(kind byte, d *decoder) Event {
 		return decodeProbed(d)
 	case kindRestartShared:
 		return decodeRestartShared(d)
+	case kindRestartYielded:
+		return decodeRestartYielded(d)
 	case kindSupersededBy:
 		return SupersededBy{By: Key{Tenant: inventory.Tenant(d.string()), ID: ID(d.string())}, Devices: d.devices()}
 	case kindBackedUp:

@@ -83,6 +83,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.Reasons = append(x.Reasons, message("wait-retry", "op", dev.op.String(), "at", clock(instant(dev.due)), "fault", fault))
 		x.soonest(instant(dev.due))
 	}
+	x.yields(m, int32(i), at)
 	x.probes(m, int32(i))
 	x.remedy(m, int32(i))
 	x.drain(m, int32(i))

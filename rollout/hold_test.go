@@ -41,7 +41,7 @@ func TestTheAgendaKeepsInstallationsBackAndNothingElse(t *testing.T) {
 	report := func(r Report) {
 		task, ok := m.Task(0)
 		require.True(t, ok)
-		step(Reported{now, []TaskReport{{task.Handle, r}}})
+		step(Reported{At: now, Reports: []TaskReport{{task.Handle, r}}})
 	}
 	first, second := p.Devices[0], p.Devices[1]
 	step(Begin{now})

@@ -187,7 +187,7 @@ func TestHostsThatWaitCostNothing(t *testing.T) {
 			reports = append(reports, TaskReport{task.Handle, *fine(task)})
 		}
 		require.NotEmpty(t, reports, "it rests")
-		_, err = m.Step(Reported{now, reports})
+		_, err = m.Step(Reported{At: now, Reports: reports})
 		require.NoError(t, err)
 	}
 	require.Equal(t, StageDone, m.Stage())
@@ -227,7 +227,7 @@ func TestAGuestThatIsOpenAgainIsWaitedFor(t *testing.T) {
 			task, _ := m.Task(d)
 			reports = append(reports, TaskReport{task.Handle, *fine(task)})
 		}
-		step(Reported{now, reports})
+		step(Reported{At: now, Reports: reports})
 	}
 	host, _ := p.Find("dev-0")
 	require.Equal(t, []int32{int32(host)}, m.Wanted(now, 0))

@@ -150,7 +150,7 @@ func (w *twins) something() {
 			}
 			reports = append(reports, TaskReport{Handle{int32(d), m.dev[d].seq}, r})
 		}
-		w.step(i, Reported{w.now, reports}, nil)
+		w.step(i, Reported{At: w.now, Reports: reports}, nil)
 	case 5:
 		if w.rng.IntN(5) == 0 { // as after an append that failed
 			for k, a := range []*Agenda{&w.lanes, &w.walks} {
@@ -214,7 +214,7 @@ func TestARolloutThatEndsGivesItsRateBack(t *testing.T) {
 	require.Empty(t, a.Grant(second, now))
 	for seq := uint32(1); seq <= 2; seq++ {
 		for d := range int32(4) {
-			step(first, Reported{now, []TaskReport{{Handle{d, seq}, Report{Phase: PhaseSucceeded}}}}, nil)
+			step(first, Reported{At: now, Reports: []TaskReport{{Handle{d, seq}, Report{Phase: PhaseSucceeded}}}}, nil)
 			if granted := a.Grant(first, now); len(granted) > 0 {
 				step(first, Granted{now, granted}, granted)
 			}

@@ -66,6 +66,8 @@ type Machine struct {
 	quitting   []int32          // devices that were to get these, and are at nothing any more
 	strays     map[int32]string // the ring that would take a device now; few have changed
 	shared     map[int32]Key    // whose restart served a device
+	yielded    map[int32]Key    // to whom a device was let go before its restart
+	sharers    map[int32]Sharer // while reports are looked at: who would share the restart of a device
 	winners    winners          // by what others have done
 	why        string           // the stage is what it is: the code of the event that has set it
 
@@ -479,7 +481,9 @@ func (m *Machine) decide(s Signal) error {
 	case Granted:
 		m.granted(s.Devices)
 	case Reported:
+		m.hear(s.Sharers)
 		m.reported(s.Reports)
+		m.hear(nil)
 	case Decided:
 		m.decided(s.Request, s.Decision)
 	case Commanded:

@@ -298,6 +298,12 @@ func english(code string) (string, bool) {
 		return "ring {before} soaks until {until}", true
 	case "restart-shared":
 		return "{devices}: restart shared with rollout {rollout}", true
+	case "restart-yielded":
+		return "{devices}: let go before the restart, rollout {rollout} would install there now: one restart serves both", true
+	case "wait-kept":
+		return "was let go for rollout {rollout} to install first: is restarted once for both, or if that has not begun by {until}", true
+	case "wait-yielded":
+		return "let rollout {rollout} install first: one restart serves both", true
 	case "is-shared":
 		return "its restart was that of rollout {rollout}, or came while that was at work there", true
 	case "superseded-by":
@@ -320,44 +326,11 @@ func english(code string) (string, bool) {
 		return "rollout {rollout} comes first: its priority is {priority}, and {own} here", true
 	case "wait-turn":
 		return "its turn has come", true
-	case "sum-installs":
-		return "{n} installations begun", true
-	case "sum-installs-one":
-		return "{n} installation begun", true
-	case "sum-reboots":
-		return "{n} restarts", true
-	case "sum-reboots-one":
-		return "{n} restart", true
-	case "sum-rollbacks":
-		return "{n} rollbacks begun", true
-	case "sum-rollbacks-one":
-		return "{n} rollback begun", true
-	case "sum-remedies":
-		return "{n} remedies begun", true
-	case "sum-remedies-one":
-		return "{n} remedy begun", true
-	case "sum-succeeded":
-		return "{n} succeeded", true
-	case "sum-no-need":
-		return "{n} had no need", true
-	case "sum-failed":
-		return "{n} failed", true
-	case "sum-rolled-back":
-		return "{n} rolled back", true
-	case "sum-busy":
-		return "{n} busy and later again", true
-	case "sum-offline":
-		return "{n} offline and later again", true
-	case "sum-again":
-		return "{n} failed and tried again", true
-	case "sum-lapsed":
-		return "{n} given up waiting for", true
-	case "sum-away":
-		return "{n} away until their deadline", true
-	case "sum-left":
-		return "{n} left as they were", true
 	case "unknown-device":
 		return "{device} is not in the plan", true
+	}
+	if text, ok := englishSum(code); ok {
+		return text, true
 	}
 	return englishDrain(code)
 }
@@ -507,6 +480,8 @@ func (p *Plan) Describe(e Event) []Message {
 		return []Message{e.describe(p)}
 	case Probed:
 		return e.describe(p)
+	case RestartYielded:
+		return []Message{e.describe(p)}
 	case RestartShared:
 		return []Message{e.describe(p)}
 	case SupersededBy:

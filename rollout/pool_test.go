@@ -31,7 +31,7 @@ func begunFor(t *testing.T, tenant string, failures int32) *Machine {
 		require.True(t, ok)
 		reports = append(reports, TaskReport{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}})
 	}
-	_, err = m.Step(Reported{at, reports})
+	_, err = m.Step(Reported{At: at, Reports: reports})
 	require.NoError(t, err)
 	return m
 }
@@ -102,7 +102,7 @@ func TestReplayWeighsTheSame(t *testing.T) {
 				reports = append(reports, TaskReport{task.Handle, r})
 			}
 		}
-		step(Reported{now, reports})
+		step(Reported{At: now, Reports: reports})
 		now = now.Add(20 * time.Minute)
 		step(Tick{now})
 	}
@@ -135,7 +135,7 @@ func ExamplePool() {
 		step(Granted{in.At, m.Wanted(in.At, 0)})
 		for d := range failures {
 			task, _ := m.Task(int32(d))
-			step(Reported{in.At, []TaskReport{{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}}}})
+			step(Reported{At: in.At, Reports: []TaskReport{{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}}}})
 		}
 		p.Add(m)
 		fmt.Println(p.Outcomes(0))

@@ -20,7 +20,7 @@ func someResults(t *testing.T) *Timeline {
 	say := func(d int32, r Report) {
 		seq, ok := x.m.Current(d)
 		require.True(t, ok)
-		x.step(Reported{x.now, []TaskReport{{Handle{d, seq}, r}}})
+		x.step(Reported{At: x.now, Reports: []TaskReport{{Handle{d, seq}, r}}})
 	}
 	good := Report{Phase: PhaseSucceeded}
 	lost := func(d int32) Report {

@@ -71,7 +71,7 @@ func trace(t *testing.T, in PlanInput, answer func(Task) *Report, seen time.Dura
 			}
 		}
 		if len(reports) > 0 {
-			step(Reported{now, reports})
+			step(Reported{At: now, Reports: reports})
 			samples(12)
 			if s := m.Device(0); p.Policy.Reboot.Deferrals.Max > 0 && s.Outcome == Unsettled && s.Op == OpReboot && !s.Running {
 				step(Deferred{At: now, Device: 0, By: "eva"})

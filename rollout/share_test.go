@@ -42,7 +42,7 @@ func TestWhatProvesARestartElsewhere(t *testing.T) {
 			}
 			step(Begin{in.At})
 			step(Granted{in.At, m.Wanted(in.At, 0)})
-			step(Reported{in.At, []TaskReport{{Handle{0, 1}, Report{Phase: PhaseSucceeded, Reboot: patch.Yes, BootID: c.boot}}}})
+			step(Reported{At: in.At, Reports: []TaskReport{{Handle{0, 1}, Report{Phase: PhaseSucceeded, Reboot: patch.Yes, BootID: c.boot}}}})
 			require.Equal(t, OpReboot, m.Device(0).Op)
 			c.say.At = in.At.Add(time.Hour)
 			b, err := m.Step(c.say)

@@ -25,10 +25,11 @@ type Granted struct {
 	Devices []int32
 }
 
-// Reported brings reports about tasks. The machine keeps the slice.
+// Reported brings reports about tasks. The machine keeps the slice of reports.
 type Reported struct {
 	At      time.Time
 	Reports []TaskReport
+	Sharers []Sharer // who would share the restarts of these devices: [Agenda.Sharers] knows; nil if there is no agenda
 }
 
 // A TaskReport is a report with the task that it is about.

@@ -320,7 +320,11 @@ func (m *Machine) restart(d int32) {
 		m.settle(d, Failed, patch.NeedsUser)
 	case m.announce(d, bin{op: OpReboot, frees: true}):
 	case open:
-		m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
+		if to, yields := m.yields(d, h); yields {
+			m.yield(d, to)
+		} else {
+			m.bins.add(bin{what: toIssue, op: OpReboot, startBy: h.to}, d)
+		}
 	default:
 		m.bins.postpone(bin{op: OpReboot, frees: true}, d, h.from)
 	}

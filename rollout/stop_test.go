@@ -24,7 +24,7 @@ func TestAGateThatFailsDoesNotEndAnEmergency(t *testing.T) {
 	}
 	task, ok := m.Task(0)
 	require.True(t, ok)
-	_, err = m.Step(Reported{in.At, []TaskReport{{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}}}})
+	_, err = m.Step(Reported{At: in.At, Reports: []TaskReport{{task.Handle, Report{Phase: PhaseFailed, Fault: patch.Permanent}}}})
 	require.NoError(t, err)
 	require.Equal(t, StageHalted, m.Stage())
 	require.Equal(t, "stop", m.Status().Why)

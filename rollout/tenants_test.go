@@ -89,7 +89,7 @@ func (s *sisters) succeed(t *testing.T, m *Machine) {
 		if len(reports) == 0 {
 			return
 		}
-		b, err := m.Step(Reported{s.now, reports})
+		b, err := m.Step(Reported{At: s.now, Reports: reports})
 		require.NoError(t, err)
 		s.agenda.Note(m, b, nil)
 	}
@@ -261,11 +261,27 @@ func TestAgendaKeepsTenantsApart(t *testing.T) {
 			for _, d := range s.takes(t, s.bonn) {
 				reports = append(reports, TaskReport{Handle{d, 1}, Report{Phase: PhaseSucceeded, BootID: "b2"}})
 			}
-			b, err := s.bonn.Step(Reported{s.now, reports})
+			b, err := s.bonn.Step(Reported{At: s.now, Reports: reports})
 			require.NoError(t, err)
 			require.True(t, s.agenda.Note(s.bonn, b, nil))
 			require.Equal(t, []Restarted{{s.now, s.bonn.plan.Key, []int32{0, 1, 2}, []string{"b2", "b2", "b2"}}}, s.agenda.Restarted(older, s.now))
 			require.Empty(t, s.agenda.Restarted(s.berlin, s.now), "a device of that name in bonn is another one")
+		},
+		"Agenda.Sharers": func(t *testing.T) {
+			s := newSisters(t, 0)
+			s.bonn.reboot.Mode = policy.RebootAlways
+			p := *s.bonn.plan
+			p.ID = "older"
+			older, err := NewMachine(p)
+			require.NoError(t, err)
+			_, err = older.Step(Begin{s.now})
+			require.NoError(t, err)
+			s.takes(t, s.berlin)
+			s.takes(t, older)
+			require.Empty(t, s.takes(t, s.bonn), "the older one has its devices")
+			all := []TaskReport{{Handle{0, 1}, Report{Phase: PhaseSucceeded}}}
+			require.Equal(t, []Sharer{{Device: 0, By: s.bonn.plan.Key, Takes: time.Duration(s.bonn.retry.Timeout)}}, s.agenda.Sharers(older, all, s.now))
+			require.Empty(t, s.agenda.Sharers(s.berlin, all, s.now), "a device of that name in bonn is another one")
 		},
 		"Agenda.ExplainRace": func(t *testing.T) {
 			s := newSisters(t, 0)

@@ -194,3 +194,46 @@ func (s *story) flush() {
 	s.lines = append(s.lines, l)
 	s.work = works{}
 }
+
+// englishSum returns the texts of what is counted.
+func englishSum(code string) (string, bool) {
+	switch code {
+	case "sum-installs":
+		return "{n} installations begun", true
+	case "sum-installs-one":
+		return "{n} installation begun", true
+	case "sum-reboots":
+		return "{n} restarts", true
+	case "sum-reboots-one":
+		return "{n} restart", true
+	case "sum-rollbacks":
+		return "{n} rollbacks begun", true
+	case "sum-rollbacks-one":
+		return "{n} rollback begun", true
+	case "sum-remedies":
+		return "{n} remedies begun", true
+	case "sum-remedies-one":
+		return "{n} remedy begun", true
+	case "sum-succeeded":
+		return "{n} succeeded", true
+	case "sum-no-need":
+		return "{n} had no need", true
+	case "sum-failed":
+		return "{n} failed", true
+	case "sum-rolled-back":
+		return "{n} rolled back", true
+	case "sum-busy":
+		return "{n} busy and later again", true
+	case "sum-offline":
+		return "{n} offline and later again", true
+	case "sum-again":
+		return "{n} failed and tried again", true
+	case "sum-lapsed":
+		return "{n} given up waiting for", true
+	case "sum-away":
+		return "{n} away until their deadline", true
+	case "sum-left":
+		return "{n} left as they were", true
+	}
+	return "", false
+}

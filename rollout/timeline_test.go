@@ -57,7 +57,7 @@ func (x *tale) at(minutes int) {
 
 func (x *tale) report(seq uint32, r Report) {
 	x.Helper()
-	x.step(Reported{x.now, []TaskReport{{Handle{0, seq}, r}}})
+	x.step(Reported{At: x.now, Reports: []TaskReport{{Handle{0, seq}, r}}})
 }
 
 func one(on policy.OnFail) PlanInput {

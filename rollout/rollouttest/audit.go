@@ -38,6 +38,7 @@ type Auditor struct {
 
 	breakers breakers
 	shares   int       // restarts that were another rollout's
+	yields   int       // devices that were let go before their restart
 	idle     time.Time // since when the rollout is not active; zero if it is
 }
 
@@ -61,6 +62,7 @@ type audited struct {
 	handed    int  // and when it was tried again before
 	retried   bool // ever
 	reboots   int
+	yields    time.Time // let go until then before its restart
 	begun     time.Time // when its last session of an installation was
 	saved     bool      // by a backup for the installation that is next
 	offline   time.Time // since when it is unreachable
@@ -269,6 +271,8 @@ func (a *Auditor) event(at time.Time, e rollout.Event) error {
 		}
 	case rollout.RestartShared:
 		return a.shared(&e)
+	case rollout.RestartYielded:
+		return a.yielded(at, &e)
 	case rollout.SupersededBy:
 		return a.superseded(&e)
 	case rollout.Acknowledged:
@@ -529,8 +533,8 @@ func (a *Auditor) issued(at time.Time, i int32, e *rollout.Issued) error {
 		switch {
 		case e.Absent:
 			return a.undo.restarts(a, at, int(i))
-		case !a.restarts(int(i)).Open(at):
-			return errors.New("restarted outside its window")
+		case !a.restarts(int(i)).Open(at) || at.Before(d.yields):
+			return errors.New("restarted outside its window, or when it was let go for another's restart")
 		case !e.StartBy.IsZero() && !at.Before(e.StartBy):
 			return errors.New("issued when it is too late to begin")
 		case a.plan.Policy.Reboot.Deferrals.Max > 0 && (d.restart.IsZero() || at.Before(d.restart)):

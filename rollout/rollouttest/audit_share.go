@@ -3,8 +3,11 @@ package rollouttest
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/patchflow/patchflow/inventory"
+	"github.com/patchflow/patchflow/policy"
 	"github.com/patchflow/patchflow/rollout"
 )
 
@@ -25,6 +28,58 @@ func (a *Auditor) shared(e *rollout.RestartShared) error {
 		d.boot, d.unended, d.absent.next = e.Boots[n], nil, rollout.OpVerify
 	}
 	return nil
+}
+
+// yielded checks that who is let go before a restart is to be restarted now, for the first time, by a rollout that may do so for a while.
+func (a *Auditor) yielded(at time.Time, e *rollout.RestartYielded) error {
+	if e.By == a.plan.Key || e.By.ID == "" {
+		return fmt.Errorf("devices are let go for rollout %q", e.By)
+	}
+	until := at.Add(time.Minute)
+	a.yields += len(e.Devices)
+	for _, i := range e.Devices {
+		d, s := &a.devices[i], a.restarts(int(i))
+		switch {
+		case d.running || d.outcome != rollout.Unsettled || d.undone || d.left != rollout.LeavingUnknown || !d.touched || d.boot == "":
+			return fmt.Errorf("device %s: let go before its restart: running %v, %s, boot %q", a.plan.Devices[i], d.running, d.outcome, d.boot)
+		case d.reboots > 0 || !d.yields.IsZero():
+			return fmt.Errorf("device %s: let go before its restart, after %d of them, until %s before", a.plan.Devices[i], d.reboots, d.yields)
+		case !s.Open(at) || !s.Open(until):
+			return fmt.Errorf("device %s: let go before its restart, which may not be begun later", a.plan.Devices[i])
+		}
+		d.yields = until
+	}
+	return nil
+}
+
+// sharers asks who would share the restarts of the devices of reports, and checks that each would.
+func (d *driver) sharers(i int, reports []rollout.TaskReport) ([]rollout.Sharer, error) {
+	r := d.runs[i]
+	all := d.agenda.Sharers(r.tape.live, reports, d.now)
+	for _, s := range all {
+		id := r.tape.plan.Devices[s.Device]
+		wrong := func(what string) error {
+			return fmt.Errorf("%s: device %s: said to be wanted by %s, %s", r.tape.plan.Key, id, s.By, what)
+		}
+		by := slices.IndexFunc(d.runs, func(o *driven) bool { return o != r && o.tape.plan.Key == s.By })
+		if by < 0 {
+			return nil, wrong("which is nobody else")
+		}
+		o := d.runs[by]
+		x, ok := o.tape.plan.Find(id)
+		if !ok {
+			return nil, wrong("whose plan has no such device")
+		}
+		p := &o.tape.plan.Policy
+		switch dev := &o.audit.devices[x]; {
+		case p.Reboot.Mode == policy.RebootNever || p.Reboot.Before != policy.BeforeNever || p.Reboot.Deferrals.Max > 0 || p.Priority < r.tape.plan.Policy.Priority:
+			return nil, wrong("whose policy is not to share it")
+		case dev.excused:
+		case !o.audit.opened[o.tape.plan.RingOf(x)] || !o.audit.work(x).Open(o.asked) || !o.audit.restarts(x).Open(o.asked):
+			return nil, wrong("which could not begin there, or not restart it")
+		}
+	}
+	return all, nil
 }
 
 // others tells a rollout what others have done on its devices.

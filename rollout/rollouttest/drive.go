@@ -50,6 +50,7 @@ type Result struct {
 	Steps    int // signals
 	Tasks    int
 	Shared   int // restarts that were another rollout's
+	Yielded  int // devices that were let go before their restart
 	Entries  [][]byte
 	Machine  *rollout.Machine
 }
@@ -82,7 +83,7 @@ func Drive(f *Fleet, cfg DriveConfig, plans ...rollout.Plan) ([]Result, error) {
 	for _, r := range d.runs {
 		m := r.tape.live
 		res := Result{Stage: m.Stage(), Outcomes: make(map[inventory.DeviceID]rollout.Outcome), Ended: m.Now(), Steps: r.steps,
-			Tasks: r.audit.Tasks(), Shared: r.audit.shares, Entries: r.tape.entries, Machine: m}
+			Tasks: r.audit.Tasks(), Shared: r.audit.shares, Yielded: r.audit.yields, Entries: r.tape.entries, Machine: m}
 		for i, id := range r.tape.plan.Devices {
 			res.Outcomes[id] = m.Device(i).Outcome
 		}
@@ -115,6 +116,7 @@ const patience = 60 * 24 * time.Hour
 
 type driven struct {
 	tape  *tape
+	asked time.Time // when the agenda was last asked what it may begin
 	audit *Auditor
 	steps int
 	since map[inventory.DeviceID]bool // devices that were made anew after the rollout was over
@@ -320,7 +322,11 @@ func (d *driver) deliver() (bool, error) {
 			}
 		}
 		if len(reports) > 0 {
-			if err := d.step(i, rollout.Reported{At: d.now, Reports: reports}, nil); err != nil {
+			sharers, err := d.sharers(i, reports)
+			if err != nil {
+				return true, err
+			}
+			if err := d.step(i, rollout.Reported{At: d.now, Reports: reports, Sharers: sharers}, nil); err != nil {
 				return true, err
 			}
 			if d.cfg.Twice {
@@ -350,6 +356,7 @@ func (d *driver) grant() (bool, error) {
 			return true, err
 		}
 		before := disruption(d.runs)
+		r.asked = d.now
 		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
 			did = true
 			if err := d.newestFirst(r, g); err != nil {

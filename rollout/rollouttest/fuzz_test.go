@@ -32,7 +32,7 @@ func FuzzMachine(f *testing.F) {
 		if len(data) < 3 || len(data) > 400 {
 			return
 		}
-		runFuzzed(t, data)
+		runFuzzed(t, data, true)
 	})
 }
 
@@ -51,12 +51,13 @@ func TestSenselessSignalsKeepTheRules(t *testing.T) {
 		for i := range data {
 			data[i] = byte(d.upTo(256))
 		}
-		runFuzzed(t, data)
+		runFuzzed(t, data, true)
 	}
 }
 
-func runFuzzed(t *testing.T, data []byte) {
+func runFuzzed(t *testing.T, data []byte, others bool) {
 	fz := newFuzzed(t, data[0], data[1])
+	fz.others = others
 	for data = data[2:]; len(data) >= 3 && len(fz.entries) < 200; data = data[3:] {
 		fz.step(fz.signal(data[0], data[1], data[2]))
 	}
@@ -70,6 +71,7 @@ type fuzzed struct {
 	audit   *rollouttest.Auditor
 	entries [][]byte
 	now     time.Time
+	others  bool // another rollout works on the devices as well
 }
 
 func newFuzzed(t *testing.T, seed, devices byte) *fuzzed {
@@ -109,7 +111,14 @@ func (fz *fuzzed) signal(op, a, b byte) rollout.Signal {
 		if task, ok := fz.m.Task(device); ok && op%10 == 4 {
 			r.Handle = task.Handle
 		}
-		return rollout.Reported{At: at, Reports: []rollout.TaskReport{r, r}}
+		if !fz.others {
+			return rollout.Reported{At: at, Reports: []rollout.TaskReport{r, r}}
+		}
+		if b%3 == 0 {
+			r.BootID = "b1"
+		}
+		return rollout.Reported{At: at, Reports: []rollout.TaskReport{r, r}, Sharers: []rollout.Sharer{
+			{Device: device, By: rollout.Key{Tenant: "acme", ID: "q2"}, Takes: time.Duration(a) * time.Minute}, {Device: -1}}}
 	case 6:
 		request, decision := "q1", policy.Decision{Ruling: policy.Ruling(a % 4), By: "hans"}
 		for action := range fz.m.Pending() {
@@ -130,6 +139,10 @@ func (fz *fuzzed) signal(op, a, b byte) rollout.Signal {
 		return rollout.Commanded{At: at, Command: c}
 	case 8:
 		return rollout.Seen{At: at, Devices: []int32{device, device}}
+	}
+	if fz.others && b >= 128 {
+		boots := []string{"b1", "b2"}
+		return rollout.Restarted{At: at, By: rollout.Key{Tenant: "acme", ID: "q2"}, Devices: []int32{device, int32(b) - 2}, Boots: []string{boots[b%2], boots[a%2]}}
 	}
 	fz.replay()
 	return rollout.TakenOver{At: at, By: "host2"}

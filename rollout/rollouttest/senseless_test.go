@@ -13,7 +13,7 @@ func TestSenselessSignalsThatFoundFaults(t *testing.T) {
 			for i := range data {
 				data[i] = byte(d.upTo(256))
 			}
-			runFuzzed(t, data)
+			runFuzzed(t, data, false)
 		})
 	}
 }

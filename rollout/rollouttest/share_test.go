@@ -39,3 +39,40 @@ func TestRestartsAreSharedOnlyWhereThereWasOne(t *testing.T) {
 	t.Logf("%d restarts shared", shared)
 	require.NotZero(t, shared, "no restart ever served two rollouts")
 }
+
+// The same at any hour, where each rollout would restart a device as soon as it has installed there: who lets it go first needs no restart of its own. The driver
+// knows who asked for it.
+func TestRestartsWaitForOthersThatAreReady(t *testing.T) {
+	t.Parallel()
+	shared, yielded := 0, 0
+	for seed := range seeds(60) {
+		d := dice(seed + 0x41e1d)
+		n := 1 + d.upTo(12)
+		plans := []rollout.Plan{randomPlan(t, &d, "q1", n), randomPlan(t, &d, "q2", n), randomPlan(t, &d, "q3", n)}
+		for i := range plans {
+			p := &plans[i].Policy
+			p.Reboot = policy.Reboot{Mode: pick(&d, policy.RebootAlways, policy.RebootIfRequired), Timeout: hours(1)}
+			p.Priority = d.upTo(2)
+			if d.chance(70) {
+				p.Windows, p.Freezes = nil, nil
+				for r := range plans[i].Rings {
+					plans[i].Rings[r].Windows = nil
+				}
+			}
+			if d.chance(30) {
+				p.Reboot.Windows = []policy.Window{{Start: 8 * 60, End: 20 * 60, Zone: "UTC"}}
+			}
+		}
+		fleet := rollouttest.FleetConfig{Seed: seed, Restart: 8000, MinLatency: 1e9, MaxLatency: 600e9, Lost: pick[policy.Share](&d, 0, 1500), Transient: pick[policy.Share](&d, 0, 1500),
+			Calm: plans[0].At.AddDate(0, 0, 20)}
+		cfg := rollouttest.DriveConfig{Seed: seed, CrashEvery: pick(&d, 0, 0, 2), LoseEvery: pick(&d, 0, 0, 9), Twice: d.chance(30), Late: pick(&d, 0, 0, 20*hours(1).Std())}
+		results, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plans...)
+		require.NoError(t, err, "seed %d: %+v", seed, cfg)
+		for _, r := range results {
+			shared, yielded = shared+r.Shared, yielded+r.Yielded
+		}
+	}
+	t.Logf("%d devices let go, %d restarts shared", yielded, shared)
+	require.NotZero(t, yielded, "nobody ever let a device go")
+	require.NotZero(t, shared, "no restart ever served two rollouts")
+}

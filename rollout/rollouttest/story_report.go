@@ -129,7 +129,7 @@ func (st *story) reports(c *script.Command, names []string, r rollout.Report, se
 	}
 	for _, run := range st.runs {
 		if rs := signals[run]; len(rs) > 0 {
-			if err := st.one(run, rollout.Reported{At: st.now, Reports: rs}, nil); err != nil {
+			if err := st.one(run, rollout.Reported{At: st.now, Reports: rs, Sharers: st.agenda.Sharers(run.tape.live, rs, st.now)}, nil); err != nil {
 				return err
 			}
 		}

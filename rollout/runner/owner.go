@@ -240,7 +240,10 @@ func (o *owner) decide(items []item) (steps []step) {
 		}
 	}
 	if len(reports) > 0 {
-		signal(-1, rollout.Reported{At: now, Reports: reports})
+		o.tenant.mu.Lock()
+		sharers := o.tenant.agenda.Sharers(o.m, reports, now)
+		o.tenant.mu.Unlock()
+		signal(-1, rollout.Reported{At: now, Reports: reports, Sharers: sharers})
 	}
 	for i := range items {
 		if items[i].signal != nil {
