@@ -198,6 +198,16 @@ const (
 	forever = 1 << 62
 )
 
+// Local returns t by the clock on the wall that the schedule goes by: that of its first window, or freeze. One that has neither goes by UTC.
+func (s Schedule) Local(t time.Time) time.Time {
+	for _, all := range [][]spell{s.windows, s.freezes} {
+		if len(all) > 0 {
+			return t.In(all[0].zone)
+		}
+	}
+	return t.UTC()
+}
+
 // Next returns the opening that contains t, or else the first one after t. Windows that overlap or touch make one
 // opening, which is half-open: work may begin at open, not at close. Both instants are in UTC and whole seconds. Freezes are
 // cut out, and so is the end of each opening that is too short for work to fit in ([Fit]).

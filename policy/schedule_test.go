@@ -191,3 +191,25 @@ func BenchmarkSchedule(b *testing.B) {
 		}
 	})
 }
+
+func TestTheClockOnTheWall(t *testing.T) {
+	at := time.Date(2026, 7, 4, 20, 0, 0, 0, time.UTC)
+	night := Window{Start: 22 * 60, End: 23 * 60}
+	for name, c := range map[string]struct {
+		p    Policy
+		zone string
+		want string
+	}{
+		"of the device":   {Policy{Windows: []Window{night}}, "Europe/Berlin", "Sat 22:00 Europe/Berlin"},
+		"of the window":   {Policy{Windows: []Window{{Start: 22 * 60, End: 23 * 60, Zone: "Asia/Tokyo"}}}, "Europe/Berlin", "Sun 05:00 Asia/Tokyo"},
+		"always open":     {Policy{}, "Europe/Berlin", "Sat 20:00 UTC"},
+		"without windows": {Policy{Freezes: []Freeze{{Name: "summer", From: wall(t, "2026-07-01"), Until: wall(t, "2026-07-09")}}}, "Europe/Berlin", "Sat 22:00 Europe/Berlin"},
+	} {
+		s, err := c.p.Schedule(nil, c.zone)
+		if len(c.p.Windows) > 0 {
+			s, err = c.p.Schedule(c.p.Windows, c.zone)
+		}
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, s.Local(at).Format("Mon 15:04 ")+s.Local(at).Location().String(), name)
+	}
+}

@@ -51,6 +51,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 		x.hands(m, int32(i))
 		x.shared(m, int32(i))
 		x.superseded(m, int32(i))
+		x.quarantined(m, int32(i))
 		x.drain(m, int32(i))
 		return x
 	case running:
@@ -72,7 +73,7 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.op == OpReboot && (dev.flags&session == 0 || dev.flags&absent != 0 && dev.fault == patch.NoFault) && dev.offline == 0 {
 		x.delayed(m, int32(i), at)
 		if h := &m.groupOf(int32(i)).restarts; !h.open(at) {
-			x.Reasons = append(x.Reasons, message("wait-restart", "at", clock(instant(h.from))))
+			x.Reasons = append(x.Reasons, h.opens("wait-restart"))
 			x.soonest(instant(h.from))
 		}
 	} else if dev.due > at {
@@ -93,14 +94,14 @@ func (m *Machine) Explain(d inventory.DeviceID, now time.Time) Explanation {
 	if dev.op == OpInstall && dev.flags&session == 0 {
 		g := m.groupOf(int32(i))
 		if a := &g.ahead; m.loads(g) && m.unbegun(int32(i)) && !g.open(at) && !a.open(at) && a.from != math.MaxInt64 {
-			x.Reasons = append(x.Reasons, message("wait-download", "at", clock(instant(a.from))))
+			x.Reasons = append(x.Reasons, a.opens("wait-download"))
 			x.soonest(instant(a.from))
 		}
 		if h := m.hoursOf(int32(i), g); !h.open(at) {
 			if t := h.schedule.Explain(instant(at)); t.State == policy.TimingFrozen {
-				x.Reasons = append(x.Reasons, message("wait-freeze", "freeze", t.Freeze, "at", clock(instant(h.from))))
+				x.Reasons = append(x.Reasons, h.opens("wait-freeze", "freeze", t.Freeze))
 			} else {
-				x.Reasons = append(x.Reasons, message("wait-window", "at", clock(instant(h.from))))
+				x.Reasons = append(x.Reasons, h.opens("wait-window"))
 			}
 			x.soonest(instant(h.from))
 		}
@@ -170,7 +171,7 @@ func (x *Explanation) ring(m *Machine, r int) {
 			name := m.plan.Rings[b].Name
 			x.Reasons = append(x.Reasons, message("wait-ring", append([]string{"ring", m.plan.Rings[r].Name, "before", name,
 				"succeeded", strconv.Itoa(c.Succeeded), "denominator", strconv.Itoa(c.Denominator), "bad", strconv.Itoa(c.Bad())},
-				m.evidence(b).params()...)...))
+				append(lacking(&before.gate, c), m.evidence(b).params()...)...)...))
 			x.compares(m, b)
 			switch before.state {
 			case ringAsking:
@@ -185,6 +186,50 @@ func (x *Explanation) ring(m *Machine, r int) {
 				}
 			}
 			return
+		}
+	}
+}
+
+// opens is the reason to wait for the next opening of h, by UTC and by the clock on the wall.
+func (h *hours) opens(code string, pairs ...string) Message {
+	at, local := instant(h.from), ""
+	if t := h.schedule.Local(at); t.Location() != time.UTC && t.Location().String() != "UTC" {
+		local = t.Format("Mon 15:04 ") + t.Location().String()
+	}
+	return message(code, append(pairs, "at", clock(at), "local", local)...)
+}
+
+// lacking says by how much a ring is below what its gate wants: the rate of those that succeeded and the rate that is wanted, if it is lower, and how
+// many more have to succeed, if nothing else changes.
+func lacking(g *policy.Gate, c Counts) []string {
+	rate, want, missing := "", "", max(g.MinSample-c.Sample, 0)
+	if all, least := c.Denominator, int(g.MinSuccess); all > 0 && c.Succeeded*10000 < least*all {
+		rate, want = policy.Share(c.Succeeded*10000/all).String(), g.MinSuccess.String()
+		short, each := least*all-c.Succeeded*10000, 10000
+		if g.Denominator == policy.Settled {
+			each -= least // who succeeds is one more to be counted, too
+		}
+		if each > 0 {
+			missing = max(missing, (short+each-1)/each)
+		} else {
+			missing = 0 // never again all of them
+		}
+	}
+	if missing == 0 {
+		return []string{"rate", rate, "want", want, "missing", ""}
+	}
+	return []string{"rate", rate, "want", want, "missing", count(missing, "device")}
+}
+
+// quarantined says of a device that was rolled back what it does not get again, and until when.
+func (x *Explanation) quarantined(m *Machine, d int32) {
+	if m.dev[d].outcome != RolledBack {
+		return
+	}
+	ids := m.plan.Contents[m.plan.Content[d]].IDs()
+	for i := range m.quarantine {
+		if q := &m.quarantine[i]; q.Released.IsZero() && (q.Device == "" || q.Device == x.Device) && slices.Contains(ids, q.Patch) {
+			x.Reasons = append(x.Reasons, message("is-quarantined", "patch", string(q.Patch), "since", clock(q.Since), "reason", q.Reason))
 		}
 	}
 }

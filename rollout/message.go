@@ -151,7 +151,7 @@ func english(code string) (string, bool) {
 	case "wait-unended":
 		return "an earlier {ops} has no known end and may still be running: waits for its end, at most until {until}", true
 	case "wait-download":
-		return "downloads ahead from {at}", true
+		return "downloads ahead from {at}[ ({local})]", true
 	case "window-missed":
 		return "{devices}: away when the window closed: {then}", true
 	case "returned":
@@ -206,6 +206,8 @@ func english(code string) (string, bool) {
 		return "rollbacks are halted until a person decides: {failed} of {of} have failed", true
 	case "undo-refused":
 		return "{devices} not rolled back: {why}", true
+	case "is-quarantined":
+		return "patch {patch} is in quarantine since {since}: it is not installed again until that is released, or the patch superseded[ ({reason})]", true
 	case "quarantined":
 		return "quarantine {patches}[ on {device}]: {reason}", true
 	case "released":
@@ -221,19 +223,19 @@ func english(code string) (string, bool) {
 	case "wait-stage":
 		return "the rollout is {stage}", true
 	case "wait-ring":
-		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded, {bad} failed[; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}]", true
+		return "ring {ring} is not open: it waits for ring {before}, {succeeded} of {denominator} succeeded[ ({rate} < {want})], {bad} failed[, {missing} missing][; of {begun} begun {lost} failed, e-value {above}][; proof to pass {below}][; rate {low} to {high}][; {treatedfailed} of {treated} worse beside {controlfailed} of {control} that got nothing, e-value {odds}]", true
 	case "wait-approval":
 		return "ring {ring} waits for approval[: {lack}]", true
 	case "wait-freeze":
-		return "freeze {freeze} is on: work may begin {at}", true
+		return "freeze {freeze} is on: work may begin {at}[ ({local})]", true
 	case "wait-spread":
 		return "starts are spread: its turn comes {at}", true
 	case "wait-guests":
 		return "waits for its guests {guests}, {open} of {all}[; {lost} of these are unreachable for too long]", true
 	case "wait-restart":
-		return "waits to be restarted: the next window for that opens {at}", true
+		return "waits to be restarted: the next window for that opens {at}[ ({local})]", true
 	case "wait-window":
-		return "the next window opens {at}", true
+		return "the next window opens {at}[ ({local})]", true
 	case "wait-retry":
 		return "{op} is tried again at {at}[ ({fault})]", true
 	case "wait-offline":

@@ -14,7 +14,7 @@ ok ada bob
     gate of ring canary: inconclusive, 0 of 0 succeeded, 0 failed
     ring canary is held: inconclusive
 explain cyd
-    ring broad is not open: it waits for ring canary, 0 of 0 succeeded, 0 failed
+    ring broad is not open: it waits for ring canary, 0 of 0 succeeded, 0 failed, 1 device missing
     ring canary is held: inconclusive
 promote canary reason="known from last month"
     gate of ring canary: promoted by hans, 0 of 0 succeeded, 0 failed: known from last month

@@ -20,4 +20,4 @@ stopped d8
 wait 72h
 explain d1
     the rollout is halted
-    ring broad is not open: it waits for ring canary, 0 of 4 succeeded, 1 failed
+    ring broad is not open: it waits for ring canary, 0 of 4 succeeded (0% < 100%), 1 failed, 4 devices missing

@@ -14,7 +14,7 @@ approve canary by=hans emergency="a worm" review=24h bypass=windows
     ring canary opens
     install ada
 explain cyd
-    ring broad is not open: it waits for ring canary, 0 of 1 succeeded, 0 failed
+    ring broad is not open: it waits for ring canary, 0 of 1 succeeded (0% < 100%), 0 failed, 1 device missing
 done ada
     verify ada
     ada: succeeded

@@ -15,7 +15,7 @@ fail d03 permanent
     d03: failed (permanent)
     install d14
 explain zoe
-    ring broad is not open: it waits for ring canary, 1 of 20 succeeded, 1 failed; of 7 begun 1 failed, e-value 4.91; rate 0.84% to 99.16%
+    ring broad is not open: it waits for ring canary, 1 of 20 succeeded (5% < 50%), 1 failed, 9 devices missing; of 7 begun 1 failed, e-value 4.91; rate 0.84% to 99.16%
 fail d07 permanent
     d07: failed (permanent)
     gate of ring canary: fail, 2 of 20 failed (evidence); of 7 begun 2 failed, e-value 41.7; rate 6.68% to 99.58%

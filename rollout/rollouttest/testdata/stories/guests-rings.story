@@ -16,7 +16,7 @@ start q1
 escalate kvm p1 exploited
     p1 has become urgent on kvm: it is known to be exploited
 explain kvm
-    ring second is not open: it waits for ring first, 0 of 1 succeeded, 0 failed
+    ring second is not open: it waits for ring first, 0 of 1 succeeded (0% < 100%), 0 failed, 1 device missing
     waits for its guests vm1 vm2, 2 of 2
 done
     verify vm1

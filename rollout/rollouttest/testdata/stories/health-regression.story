@@ -42,4 +42,4 @@ explain cyd
     worse than before: boot 66 after 50, limit 65
 explain dee
     the rollout is halted
-    ring broad is not open: it waits for ring canary, 2 of 3 succeeded, 1 failed
+    ring broad is not open: it waits for ring canary, 2 of 3 succeeded (66.66% < 100%), 1 failed, 1 device missing

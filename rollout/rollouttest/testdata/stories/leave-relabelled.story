@@ -17,7 +17,7 @@ leave fay relabelled
     fay: would come into none of the rings now, and stays where it is
 leave eve relabelled ring=canary
 explain eve
-    ring broad is not open: it waits for ring canary, 0 of 2 succeeded, 0 failed
+    ring broad is not open: it waits for ring canary, 0 of 2 succeeded (0% < 100%), 0 failed, 2 devices missing
     it would come into ring canary now, and stays in ring broad: a plan does not change with its devices
 explain ada
     install is running since day 1, 09:00

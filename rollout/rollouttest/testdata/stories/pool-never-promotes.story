@@ -11,7 +11,7 @@ start q1 salt=1
     install d6 d4 d8 d5
 gather p1 tenants=900 failing=0 devices=900000 failed=0
 explain d13
-    ring broad is not open: it waits for ring canary, 0 of 12 succeeded, 0 failed; of 4 begun 0 failed, e-value 1; proof to pass 1; rate 0% to 100%
+    ring broad is not open: it waits for ring canary, 0 of 12 succeeded, 0 failed, 1 device missing; of 4 begun 0 failed, e-value 1; proof to pass 1; rate 0% to 100%
 done d4 d5 d6 d8
     verify d4 d5 d6 d8
     d4 d5 d6 d8: succeeded

@@ -10,7 +10,7 @@ start q1
     ring first opens
     install ada
 explain bob
-    ring broad is not open: it waits for ring first, 0 of 1 succeeded, 0 failed
+    ring broad is not open: it waits for ring first, 0 of 1 succeeded (0% < 100%), 0 failed, 1 device missing
 wait 10m
 done
     day 1, 09:10

@@ -18,7 +18,7 @@ wait
     gate of ring canary: inconclusive, 1 of 2 succeeded, 0 failed (timeout)
     ring canary is held: timeout
 explain cyd
-    ring broad is not open: it waits for ring canary, 1 of 2 succeeded, 0 failed
+    ring broad is not open: it waits for ring canary, 1 of 2 succeeded (50% < 100%), 0 failed, 1 device missing
     ring canary is held: timeout
 
 # Bob comes in time for nothing: the gate has been asked to decide and could not.
