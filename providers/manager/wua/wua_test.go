@@ -246,24 +246,29 @@ func TestWhatBecameOfATaskWhoseProgramIsGone(t *testing.T) {
 	}
 }
 
-// A killed agent is asked to restart the device, and is gone before it does.
+// A killed agent is asked to restart the device, and is gone before it does. What it has left is over once the test is.
 type killed struct {
 	*fake.Machine
-	reached chan struct{}
+	reached, over chan struct{}
 }
 
 func (k killed) Restart(ctx context.Context) error {
 	close(k.reached)
-	<-ctx.Done()
-	return ctx.Err()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-k.over:
+		return patch.ErrUnreachable
+	}
 }
 
 func TestARestartThatNobodyHasAskedForIsAskedForAgain(t *testing.T) {
 	m := machine()
 	b := newBed(t, m)
-	dead := killed{m, make(chan struct{})}
+	dead := killed{m, make(chan struct{}), make(chan struct{})}
 	b.c.Agent, b.c.Wait = dead, -1
 	b.again()
+	t.Cleanup(func() { close(dead.over) })
 	task := b.task(rollout.OpReboot, fake.Content("wua:"+cumulative))
 	_, err := b.d.Reboot(t.Context(), task)
 	require.NoError(t, err)
