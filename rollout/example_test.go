@@ -111,7 +111,7 @@ func ExampleMachine_Explain() {
 	}
 	// Output:
 	// cyd: its turn has come (wait-turn)
-	// ada: ring broad is not open: it waits for ring canary, 0 of 1 succeeded, 0 failed (wait-ring)
+	// ada: ring broad is not open: it waits for ring canary, 0 of 1 succeeded (0% < 100%), 0 failed, 1 device missing (wait-ring)
 	// eve: eve is not in the plan (unknown-device)
 }
 
