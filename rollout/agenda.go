@@ -13,6 +13,9 @@ import (
 // more are disrupted in a failure domain, or begun there in a while, than the budgets of the policies allow ([policy.Budget]). Which of
 // several rollouts gets a device that is free again is told by the priorities of their policies.
 //
+// A host that hears of tasks asks for [Agenda.Sharers] and brings them with the reports ([Reported]). Then it brings what [Agenda.Overtaken] and
+// [Agenda.Restarted] return, asks for a Grant, and gives every batch to [Agenda.Note] once that is written down.
+//
 // It has no journal of its own: after a restart it is made anew by [Agenda.Add] from the machines that are not over and those that have
 // left devices disrupted ([Machine.Leftover]), so the two can never disagree. It is not safe for concurrent use. It remembers the devices that are being worked on or disrupted, not
 // the fleet. Devices of two tenants are two devices, whatever their IDs.
