@@ -420,7 +420,7 @@ func statusPromises() []promise[*bench] {
 			need(t, b.Cut != nil, "Cut")
 			task := b.task(rollout.OpInstall, b.Content)
 			b.begin(t, task)
-			b.Cut(t, b.d)
+			t.Cleanup(b.Cut(t, b.d)) // and comes back, so that the task can end
 			r, err := b.d.Status(t.Context(), task)
 			require.True(t, err != nil || r.Phase != rollout.PhaseFailed, "%+v", r)
 		}},

@@ -321,8 +321,11 @@ func (k *Desk) Drain(ctx context.Context) error {
 	return nil
 }
 
+// lastWords is how long Close waits for what it has cut short to be written down.
+const lastWords = 10 * time.Second
+
 // Close takes no more work, stops what has changed nothing yet, and waits for the rest until ctx ends. What is under way
-// then is cut short.
+// then is cut short, and Close waits ten seconds more at most, so that the ledger is left alone when it returns; the error is that of ctx.
 func (k *Desk) Close(ctx context.Context) error {
 	k.mu.Lock()
 	k.closed = true
@@ -330,6 +333,12 @@ func (k *Desk) Close(ctx context.Context) error {
 		j.once.Do(func() { close(j.wished) })
 	}
 	k.mu.Unlock()
-	defer k.stop()
-	return k.Drain(ctx)
+	err := k.Drain(ctx)
+	k.stop()
+	if err != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+		_ = k.Drain(last)
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -238,4 +239,28 @@ func TestWhatIsNotedStays(t *testing.T) {
 			require.Equal(t, "jq - 1.6 1.7\njq - 1.7 1.8\n", string(text))
 		})
 	}
+}
+
+// What is cut short is written down before Close returns: nobody writes into the folder after that.
+func TestCloseWaitsForTheLastWords(t *testing.T) {
+	d := Folder(filepath.Join(t.TempDir(), "patchflow"))
+	k := New(Config{Name: "test", Wait: -1, Limit: time.Hour, Now: time.Now})
+	began := make(chan struct{})
+	_, err := k.Begin(t.Context(), d, task("a/1"), Begun{}, func(ctx context.Context, _ <-chan struct{}) rollout.Report {
+		close(began)
+		<-ctx.Done()
+		for range 1000 { // whoever does not wait is gone by now
+			runtime.Gosched()
+		}
+		return rollout.Report{Phase: rollout.PhaseFailed, Fault: patch.Unreachable}
+	}, running)
+	require.NoError(t, err)
+	<-began
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, k.Close(over), context.Canceled)
+	e, err := d.Read(t.Context(), "a/1")
+	require.NoError(t, err)
+	require.NotNil(t, e.Report)
+	require.Equal(t, patch.Unreachable, e.Report.Fault)
 }
