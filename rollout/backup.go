@@ -164,6 +164,8 @@ func (m *Machine) followBackup(d int32, r *TaskReport, fault patch.Fault) {
 	switch {
 	case dev.flags&undone != 0:
 		m.next(d, OpRollback)
+	case proved && m.stage == StageActive && m.overslept(d):
+		m.postpone(d, patch.NoFault, false, m.now)
 	case proved:
 		m.bins.backup(BackupProved, patch.NoFault, b, d)
 		m.install(d)
@@ -181,6 +183,10 @@ func (m *Machine) followBackup(d int32, r *TaskReport, fault patch.Fault) {
 		m.again(d, r, fault, int(m.backups[d].tries), Failed)
 	}
 }
+
+// overslept says whether the last report about the task of d has come after the time of the task was up, though nobody had noticed: the host
+// was asleep. What is known of the device is then as old.
+func (m *Machine) overslept(d int32) bool { return m.now > m.dev[d].due }
 
 // triesLeft says whether a task before an installation that failed so is tried again after so many tries.
 func (m *Machine) triesLeft(d int32, fault patch.Fault, tries uint8) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/policy"
 )
@@ -61,6 +62,51 @@ func TestTasksNameTheBackup(t *testing.T) {
 	task, _ = m.Task(0)
 	require.Equal(t, OpRollback, task.Op)
 	require.Equal(t, made, task.Backup, "it names what to go back to")
+}
+
+// A host that was asleep hears of a backup, or of the drain after it, long after that: by then the backup is too old, and there is another one before
+// anything is installed.
+func TestABackupOfWhichIsHeardLateIsMadeAgain(t *testing.T) {
+	for _, late := range []Op{OpBackup, OpDrain} {
+		in := input(1, policy.Ring{Name: "all", Rest: true})
+		in.Policy.Budgets = []policy.Budget{{Name: "all", Drain: true}}
+		domains := NewDomains(in.Policy.Budgets)
+		in.Targets[0].Place = domains.Add(&inventory.Device{Tenant: in.Tenant, ID: in.Targets[0].Device})
+		domains.Fill(&in)
+		in.Policy.Backup.Need = policy.BackupRequired
+		p, err := NewPlan(in)
+		require.NoError(t, err)
+		m, err := NewMachine(p)
+		require.NoError(t, err)
+		now := in.At
+		step := func(s Signal) {
+			_, err := m.Step(s)
+			require.NoError(t, err)
+			if wanted := m.Wanted(now, 0); len(wanted) > 0 {
+				_, err = m.Step(Granted{now, wanted})
+				require.NoError(t, err)
+			}
+		}
+		step(Begin{now})
+		var ops []Op
+		for len(ops) < 5 && m.Stage() == StageActive {
+			task, ok := m.Task(0)
+			require.True(t, ok)
+			ops = append(ops, task.Op)
+			r := Report{Phase: PhaseSucceeded}
+			if task.Op == OpBackup {
+				r.Backup = Backup{"b", now}
+			}
+			if now = now.Add(time.Minute); task.Op == late {
+				now, late = now.Add(40*time.Hour), OpUnknown
+			}
+			if task.Op == OpInstall {
+				require.WithinDuration(t, now, task.Backup.At, time.Hour)
+			}
+			step(Reported{At: now, Reports: []TaskReport{{task.Handle, r}}})
+		}
+		require.Contains(t, ops, OpInstall)
+	}
 }
 
 // A journal with backups does not fit a plan that wants none.

@@ -357,6 +357,8 @@ func (m *Machine) followDrain(d int32, r *TaskReport, fault patch.Fault) {
 // goOn begins what d, which is out of service, was taken out for, or makes it wait for its time.
 func (m *Machine) goOn(d int32) {
 	switch k := &m.drains[d]; {
+	case k.then == OpInstall && m.overslept(d):
+		m.prepare(d)
 	case k.then == OpInstall:
 		m.install(d)
 	case k.then == OpRollback:
