@@ -46,6 +46,9 @@ func (a *Auditor) away(at time.Time, e rollout.Event) {
 			if d.absent.next = e.Op; e.Op == rollout.OpDrain {
 				d.absent.next = d.service.then
 			}
+			if e.Fault == patch.Unreachable && e.Op != rollout.OpUncordon || !d.offline.IsZero() { // what had no answer matters only while it may be at work
+				d.absent.silent = d.absent.silent && len(d.unended) > 0
+			}
 			if e.Fault == patch.Unreachable && e.Op != rollout.OpUncordon && d.absent.first.IsZero() { // others may be unreachable that put it back
 				d.absent.first = at
 			}

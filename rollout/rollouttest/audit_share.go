@@ -55,7 +55,7 @@ func (a *Auditor) yielded(at time.Time, e *rollout.RestartYielded) error {
 // sharers asks who would share the restarts of the devices of reports, and checks that each would.
 func (d *driver) sharers(i int, reports []rollout.TaskReport) ([]rollout.Sharer, error) {
 	r := d.runs[i]
-	all := d.agenda.Sharers(r.tape.live, reports, d.now)
+	all := d.agenda.Sharers(r.tape.live, reports, d.at(i))
 	for _, s := range all {
 		id := r.tape.plan.Devices[s.Device]
 		wrong := func(what string) error {
@@ -93,20 +93,21 @@ func (d *driver) others(i int) error {
 // share tells a rollout which of its devices were restarted since, and checks that it is so.
 func (d *driver) share(i int) error {
 	r := d.runs[i]
-	for _, s := range d.agenda.Restarted(r.tape.live, d.now) {
+	for _, s := range d.agenda.Restarted(r.tape.live, d.at(i)) {
 		for _, x := range s.Devices {
 			id := r.tape.plan.Devices[x]
 			if !d.fleet.restarted(r.tape.plan.Key, id) {
 				return fmt.Errorf("%s: device %s: said to have been restarted since its installation, by %s", r.tape.plan.Key, id, s.By)
 			}
 		}
+		crashes := d.crashes
 		if err := d.step(i, s, nil); err != nil {
 			return err
 		}
 		if d.lost {
 			return nil
 		}
-		if again := d.agenda.Restarted(r.tape.live, d.now); d.cfg.CrashEvery == 0 && len(again) > 0 && again[0].By == s.By && len(again[0].Devices) >= len(s.Devices) {
+		if again := d.agenda.Restarted(r.tape.live, d.at(i)); d.crashes == crashes && len(again) > 0 && again[0].By == s.By && len(again[0].Devices) >= len(s.Devices) {
 			return errors.New("told again of restarts that it knows of")
 		}
 	}

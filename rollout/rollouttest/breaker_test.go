@@ -16,7 +16,7 @@ import (
 func TestABreakerThatNeverTripsNeverDoes(t *testing.T) {
 	t.Parallel()
 	idle, tripped := 0, 0
-	for seed := range seeds(300) {
+	for seed := range sweep(t, 300) {
 		d := dice(seed + 4e6)
 		pol := policy.Policy{Name: "random", Rules: []policy.Rule{{Name: "all", Match: policy.Match{All: true}, Verdict: policy.Approve}},
 			Rings: []policy.Ring{{Name: "first", Share: 3000, Gate: policy.Gate{MaxFailed: pick[policy.Share](&d, 0, 0, 3000), MinSample: d.upTo(4)}},
@@ -41,7 +41,7 @@ func TestABreakerThatNeverTripsNeverDoes(t *testing.T) {
 		fleet := rollouttest.NewFleet(rollouttest.FleetConfig{Seed: seed, Broken: pick[policy.Share](&d, 5000, 10000), Transient: 7000, MinLatency: time.Minute,
 			MaxLatency: time.Hour})
 		results, err := rollouttest.Drive(fleet, rollouttest.DriveConfig{Seed: seed}, p)
-		require.NoError(t, err, "seed %d", seed)
+		require.NoError(t, err)
 		trips := false
 		for _, entry := range results[0].Entries {
 			b, err := rollout.DecodeBatch(entry)
@@ -51,7 +51,7 @@ func TestABreakerThatNeverTripsNeverDoes(t *testing.T) {
 				trips = trips || is
 			}
 		}
-		require.False(t, never && trips, "seed %d: %+v", seed, p.Policy)
+		require.False(t, never && trips, "%+v", p.Policy)
 		if never {
 			idle++
 		}
@@ -60,6 +60,9 @@ func TestABreakerThatNeverTripsNeverDoes(t *testing.T) {
 		}
 	}
 	t.Logf("%d never trip, %d did", idle, tripped)
+	if _, one := alone(); one {
+		return
+	}
 	require.NotZero(t, idle)
 	require.NotZero(t, tripped)
 }

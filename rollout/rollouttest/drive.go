@@ -17,7 +17,8 @@ type DriveConfig struct {
 	Seed uint64 // for what is drawn here
 
 	CrashEvery int           // throw all machines away after every so many entries, and replay; 0 means never
-	LoseEvery  int           // of so many steps one is not written down: the machines are thrown away; 0 means never
+	LoseEvery  int           // of so many steps one dies with its host: nothing of it is written down, or a part, or all and nobody knows; 0 means never
+	JumpEvery  int           // of so many instants after one the host's clock is wrong, set right, or late because the host slept; 0 means never
 	Twice      bool          // bring every report twice
 	Late       time.Duration // bring every report again after so long; 0 means never
 	Single     bool          // bring reports of one instant one by one, in any order, instead of together
@@ -46,13 +47,35 @@ type DriveConfig struct {
 type Result struct {
 	Stage    rollout.Stage
 	Outcomes map[inventory.DeviceID]rollout.Outcome
-	Ended    time.Time
-	Steps    int // signals
+	Ended    time.Time // by the clocks of the devices
+	Rested   time.Time // when nothing happened any more, without people, if that was so; by the clocks of the devices as well
+	Unasked  string    // why it was not over, when nothing happened any more and nothing had asked people to see to it; empty if that never was
+	Steps    int       // signals
 	Tasks    int
 	Shared   int // restarts that were another rollout's
 	Yielded  int // devices that were let go before their restart
 	Entries  [][]byte
 	Machine  *rollout.Machine
+
+	// Crashes is how often the host died at a step of this rollout: before, while, or after that was written down, or in the recovery from another
+	// crash. Each time every machine was made anew from its journal, was like the one before in all that can be asked, and went on; what
+	// was pending was done again. A machine that is only compared ([DriveConfig.Shadow]) does not count.
+	Crashes int
+	Torn    int // of these: at a step that left a part of its entry
+	Unknown int // of these: at a step of which the whole entry was there, and nobody had done anything
+	Again   int // of these: in a recovery
+
+	Jumps  int // of the host's clock while the rollout was not over
+	Behind int // signals while that clock showed less than the rollout had been told before
+}
+
+// AfterCalm is how long after calm a rollout went on by itself: until it ended, or until people had to see to it.
+func (r *Result) AfterCalm(calm time.Time) time.Duration {
+	end := r.Ended
+	if !r.Rested.IsZero() && r.Rested.Before(end) {
+		end = r.Rested
+	}
+	return max(end.Sub(calm), 0)
 }
 
 // Drive is a whole host in virtual time: it carries plans out on a fleet, under one agenda, with a journal in memory, and
@@ -82,8 +105,9 @@ func Drive(f *Fleet, cfg DriveConfig, plans ...rollout.Plan) ([]Result, error) {
 	var results []Result
 	for _, r := range d.runs {
 		m := r.tape.live
-		res := Result{Stage: m.Stage(), Outcomes: make(map[inventory.DeviceID]rollout.Outcome), Ended: m.Now(), Steps: r.steps,
-			Tasks: r.audit.Tasks(), Shared: r.audit.shares, Yielded: r.audit.yields, Entries: r.tape.entries, Machine: m}
+		res := Result{Stage: m.Stage(), Outcomes: make(map[inventory.DeviceID]rollout.Outcome), Ended: r.ended, Rested: r.rested, Unasked: r.unasked, Steps: r.steps,
+			Tasks: r.audit.Tasks(), Shared: r.audit.shares, Yielded: r.audit.yields, Entries: r.tape.entries, Machine: m,
+			Crashes: r.crashes, Torn: r.torn, Unknown: r.unknown, Again: r.again, Jumps: r.jumps, Behind: r.behind}
 		for i, id := range r.tape.plan.Devices {
 			res.Outcomes[id] = m.Device(i).Outcome
 		}
@@ -107,20 +131,28 @@ type driver struct {
 	steps  int
 	lost   bool // the last step was
 
+	crashes int
+	skew    time.Duration // of the host's clock
+
 	happened time.Time // when something was decided last
 }
 
 // patience is how long nothing may happen though time may change something, before people see to it: rollouts that wait for their windows may wait
 // for what a halted one holds as well. It is longer than windows are apart.
-const patience = 60 * 24 * time.Hour
+const patience = 20 * 24 * time.Hour
 
 type driven struct {
-	tape  *tape
-	asked time.Time // when the agenda was last asked what it may begin
-	audit *Auditor
-	steps int
-	since map[inventory.DeviceID]bool // devices that were made anew after the rollout was over
-	asks  []policy.Request
+	tape                 *tape
+	audit                *Auditor
+	asked                time.Time // when the agenda was last asked what it may begin
+	steps                int
+	since                map[inventory.DeviceID]bool // devices that were made anew after the rollout was over
+	asks                 []policy.Request
+	ended, rested        time.Time // by the clocks of the devices
+	crashes, torn, again int
+	unknown              int
+	unasked              string
+	jumps, behind        int
 }
 
 // mail is what will reach the host, by time.
@@ -167,7 +199,7 @@ func (d *driver) drive() error {
 	d.newAgenda()
 	for i, r := range d.runs {
 		for len(r.tape.entries) == 0 { // again if the step was lost with its host
-			if err := d.step(i, rollout.Begin{At: d.now}, nil); err != nil {
+			if err := d.step(i, rollout.Begin{At: d.at(i)}, nil); err != nil {
 				return err
 			}
 		}
@@ -179,7 +211,7 @@ func (d *driver) drive() error {
 		if !slices.ContainsFunc(d.runs, func(r *driven) bool { return !r.tape.live.Stage().Final() }) && len(d.queue) == 0 {
 			return d.finished()
 		}
-		if d.now.After(end) {
+		if d.world().After(end) {
 			return fmt.Errorf("not over after %s: %s", d.cfg.For, d.why())
 		}
 		next, ok := d.next()
@@ -190,7 +222,7 @@ func (d *driver) drive() error {
 			} else if again > 10000 {
 				return fmt.Errorf("the next instant is now, for ever: %s", d.why())
 			}
-			d.now = next
+			d.pass(next)
 			if err := d.tick(); err != nil {
 				return err
 			}
@@ -201,6 +233,7 @@ func (d *driver) drive() error {
 		} else if did {
 			continue
 		}
+		d.rest(ok)
 		resting++
 		if resting > 20 {
 			return fmt.Errorf("it rests and does not end: %s", d.why())
@@ -208,6 +241,29 @@ func (d *driver) drive() error {
 		d.now = d.now.Add(time.Hour)
 		if err := d.persons(true, resting > 10); err != nil {
 			return err
+		}
+	}
+}
+
+// rest notes that nothing happens any more without people, and whether somebody of them was asked: a rollout was halted or paused, or its ring
+// cannot get further by itself. Another one may wait for it.
+func (d *driver) rest(timed bool) {
+	asked := timed // or they see to it early
+	for _, r := range d.runs {
+		held := func(s rollout.RingStatus) bool { return s.Held != "" }
+		m := r.tape.live
+		over := m.Stage().Final()
+		asked = asked || !over && (m.Stage() == rollout.StageHalted || m.Stage() == rollout.StagePaused || slices.ContainsFunc(m.Status().Rings, held))
+	}
+	for _, r := range d.runs {
+		if r.tape.live.Stage().Final() {
+			continue
+		}
+		if r.rested.IsZero() {
+			r.rested = d.happened.Add(-d.skew)
+		}
+		if !asked {
+			r.unasked = d.why()
 		}
 	}
 }
@@ -246,10 +302,10 @@ func (d *driver) next() (time.Time, bool) {
 // tick tells everybody the time, and checks that time matters only in the future then.
 func (d *driver) tick() error {
 	for i, r := range d.runs {
-		if err := d.step(i, rollout.Tick{At: d.now}, nil); err != nil {
+		if err := d.step(i, rollout.Tick{At: d.at(i)}, nil); err != nil {
 			return err
 		}
-		if next, ok := r.tape.live.Next(); ok && !next.After(d.now) && d.cfg.LoseEvery == 0 {
+		if next, ok := r.tape.live.Next(); ok && !next.After(d.at(i)) && d.cfg.LoseEvery == 0 {
 			return fmt.Errorf("%s: Next is %s, although a tick changes nothing any more", r.tape.plan.Key, next)
 		}
 	}
@@ -304,12 +360,12 @@ func (d *driver) deliver() (bool, error) {
 			switch {
 			case l.run != i:
 			case l.wish.By != "":
-				l.wish.At = d.now
+				l.wish.At = d.at(i)
 				if err := d.step(i, l.wish, nil); err != nil && !errors.Is(err, rollout.ErrFinal) && !errors.Is(err, rollout.ErrCommand) {
 					return true, err
 				}
 			case l.voice.By != "":
-				l.voice.At = d.now
+				l.voice.At = d.at(i)
 				if err := d.step(i, l.voice, nil); err != nil && !errors.Is(err, rollout.ErrFinal) && !errors.Is(err, rollout.ErrCommand) {
 					return true, err
 				}
@@ -326,22 +382,22 @@ func (d *driver) deliver() (bool, error) {
 			if err != nil {
 				return true, err
 			}
-			if err := d.step(i, rollout.Reported{At: d.now, Reports: reports, Sharers: sharers}, nil); err != nil {
+			if err := d.step(i, rollout.Reported{At: d.at(i), Reports: reports, Sharers: sharers}, nil); err != nil {
 				return true, err
 			}
 			if d.cfg.Twice {
-				if err := d.step(i, rollout.Reported{At: d.now, Reports: slices.Clone(reports)}, nil); err != nil {
+				if err := d.step(i, rollout.Reported{At: d.at(i), Reports: slices.Clone(reports)}, nil); err != nil {
 					return true, err
 				}
 			}
 		}
 		if len(samples) > 0 {
-			if err := d.step(i, rollout.Sampled{At: d.now, Samples: samples}, nil); err != nil {
+			if err := d.step(i, rollout.Sampled{At: d.at(i), Samples: samples}, nil); err != nil {
 				return true, err
 			}
 		}
 		if len(seen) > 0 {
-			if err := d.step(i, rollout.Seen{At: d.now, Devices: seen}, nil); err != nil {
+			if err := d.step(i, rollout.Seen{At: d.at(i), Devices: seen}, nil); err != nil {
 				return true, err
 			}
 		}
@@ -356,8 +412,8 @@ func (d *driver) grant() (bool, error) {
 			return true, err
 		}
 		before := disruption(d.runs)
-		r.asked = d.now
-		if g := d.agenda.Grant(r.tape.live, d.now); len(g) > 0 {
+		r.asked = d.at(i)
+		if g := d.agenda.Grant(r.tape.live, r.asked); len(g) > 0 {
 			did = true
 			if err := d.newestFirst(r, g); err != nil {
 				return true, err
@@ -365,7 +421,7 @@ func (d *driver) grant() (bool, error) {
 			if err := d.apart(r, g); err != nil {
 				return true, err
 			}
-			if err := d.step(i, rollout.Granted{At: d.now, Devices: g}, g); err != nil {
+			if err := d.step(i, rollout.Granted{At: d.at(i), Devices: g}, g); err != nil {
 				return true, err
 			}
 			if err := d.domains(r, g, before); err != nil {
@@ -384,11 +440,11 @@ func (d *driver) answer() (bool, error) {
 		r.asks = nil
 		for _, q := range asks {
 			did = true
-			decision := policy.Decision{Ruling: policy.Approved, By: "hans", Digest: q.Digest, At: d.now}
+			decision := policy.Decision{Ruling: policy.Approved, By: "hans", Digest: q.Digest, At: d.at(i)}
 			if len(q.Needs) == 1 && q.Needs[0].Emergency && q.Needs[0].Bypass != (policy.Bypass{}) {
-				decision.Emergency = &policy.Emergency{Reason: "driven", ReviewDue: d.now, Bypass: q.Needs[0].Bypass}
+				decision.Emergency = &policy.Emergency{Reason: "driven", ReviewDue: d.at(i), Bypass: q.Needs[0].Bypass}
 			}
-			if err := d.step(i, rollout.Decided{At: d.now, Request: q.ID, Decision: decision}, nil); err != nil {
+			if err := d.step(i, rollout.Decided{At: d.at(i), Request: q.ID, Decision: decision}, nil); err != nil {
 				return true, err
 			}
 		}
@@ -412,7 +468,7 @@ func (d *driver) persons(resting, last bool) error {
 		if d.cfg.Joiner != nil && !resting {
 			d.asked++
 			if j, ok := d.cfg.Joiner(d.asked, m); ok {
-				if err := d.step(i, rollout.Joined{At: d.now, Joiners: []rollout.Joiner{j}}, nil); err != nil && !errors.Is(err, rollout.ErrJoin) {
+				if err := d.step(i, rollout.Joined{At: d.at(i), Joiners: []rollout.Joiner{j}}, nil); err != nil && !errors.Is(err, rollout.ErrJoin) {
 					return err
 				}
 				if m = r.tape.live; m.Stage().Final() {
@@ -431,7 +487,7 @@ func (d *driver) persons(resting, last bool) error {
 		if !ok {
 			continue
 		}
-		if err := d.step(i, rollout.Commanded{At: d.now, Command: c}, nil); err != nil && !errors.Is(err, rollout.ErrCommand) {
+		if err := d.step(i, rollout.Commanded{At: d.at(i), Command: c}, nil); err != nil && !errors.Is(err, rollout.ErrCommand) {
 			return err
 		}
 	}
@@ -444,32 +500,48 @@ func (d *driver) step(i int, s rollout.Signal, granted []int32) error {
 	r.steps++
 	d.steps++
 	d.lost = false
-	if d.cfg.LoseEvery > 0 && mix(d.cfg.Seed, d.steps, "lose")%uint64(d.cfg.LoseEvery) == 0 {
-		if _, err := r.tape.live.Step(s); err != nil && !errors.Is(err, rollout.ErrCommand) && !errors.Is(err, rollout.ErrJoin) && !errors.Is(err, rollout.ErrLeave) {
-			return err
-		}
-		d.lost = true
-		return d.crash() // and with it what was decided
+	if err := d.older(i); err != nil {
+		return fmt.Errorf("%s: %w", r.tape.plan.Key, err)
+	}
+	f := d.fate()
+	if f == stepIsLost || f == stepIsTorn {
+		return d.lose(i, s, f)
 	}
 	b, err := d.decide(r, s)
 	if err != nil {
 		return fmt.Errorf("%s: %T: %w", r.tape.plan.Key, s, err)
 	}
+	if err := d.happens(i, s, b); err != nil {
+		return err
+	}
+	if f == stepIsUnknown {
+		r.unknown++
+		return d.crash(i, nil, nil)
+	}
+	d.agenda.Note(r.tape.live, b, granted)
+	for _, a := range b.Actions {
+		d.act(i, a)
+	}
+	if d.cfg.CrashEvery > 0 && !b.Empty() && len(r.tape.entries)%d.cfg.CrashEvery == 0 {
+		return d.crash(i, nil, nil)
+	}
+	return nil
+}
+
+// happens checks what was decided and written down, and lets devices and people say what follows for them.
+func (d *driver) happens(i int, s rollout.Signal, b rollout.Batch) error {
+	r := d.runs[i]
 	if err := r.audit.Batch(b); err != nil {
 		return fmt.Errorf("%s: %T: %w", r.tape.plan.Key, s, err)
 	}
 	if err := r.audit.Machine(r.tape.live); err != nil {
 		return fmt.Errorf("%s: after %T: %w", r.tape.plan.Key, s, err)
 	}
-	d.agenda.Note(r.tape.live, b, granted)
-	for _, a := range b.Actions {
-		d.act(i, a)
+	if r.ended.IsZero() && r.tape.live.Stage().Final() {
+		r.ended = d.world()
 	}
 	d.samples(i, b)
 	d.wishes(i, b)
-	if d.cfg.CrashEvery > 0 && !b.Empty() && len(r.tape.entries)%d.cfg.CrashEvery == 0 {
-		return d.crash()
-	}
 	return nil
 }
 
@@ -493,56 +565,6 @@ func (d *driver) decide(r *driven, s rollout.Signal) (rollout.Batch, error) {
 	return b, err
 }
 
-// crash throws everything away but the journals and the fleet, and begins again from them.
-func (d *driver) crash() error {
-	late := d.queue
-	d.queue = nil
-	for _, l := range late {
-		if l.sample.Metric != "" || l.voice.By != "" || l.wish.By != "" || !l.seen && l.at.Sub(d.now) > 12*time.Hour { // a report that is repeated late comes from elsewhere
-			d.post(l)
-		}
-	}
-	for _, r := range d.runs {
-		r.asks = nil
-		if len(r.tape.entries) == 0 {
-			m, err := rollout.NewMachine(r.tape.plan)
-			if err != nil {
-				return err
-			}
-			r.tape.live = m
-			continue
-		}
-		at := r.tape.live.Now()
-		before := viewOf(r.tape.live, at)
-		lost := d.cfg.LoseEvery > 0
-		m, _, err := rollout.Replay(r.tape.plan, sequence(r.tape.entries))
-		if err != nil {
-			return err
-		}
-		r.tape.live, r.tape.plan = m, *m.Plan()
-		if lost {
-			continue
-		}
-		b, err := m.Step(rollout.Tick{At: at})
-		if err == nil && !b.Empty() {
-			err = errors.New("a host that asks again must not learn anything new")
-		}
-		if err != nil {
-			return fmt.Errorf("%s: a replayed machine decides more at the same instant: %q, %w", r.tape.plan.Key, lines(b.Events), err)
-		}
-		if err := before.same(viewOf(m, at)); err != nil {
-			return fmt.Errorf("%s: a replayed machine differs: %w", r.tape.plan.Key, err)
-		}
-	}
-	d.newAgenda()
-	for i, r := range d.runs {
-		for a := range r.tape.live.Pending() {
-			d.act(i, a)
-		}
-	}
-	return nil
-}
-
 func (d *driver) newAgenda() {
 	d.agenda = &rollout.Agenda{Limit: d.cfg.Limit}
 	for _, r := range d.runs {
@@ -560,18 +582,18 @@ func (d *driver) act(i int, a rollout.Action) {
 			if t, ok := m.Task(dev); ok {
 				for _, u := range t.Unended {
 					if earlier := t.Earlier(u); u.Stop {
-						if answer, stopped := d.fleet.Stop(earlier, d.now); stopped {
+						if answer, stopped := d.fleet.Stop(earlier, d.world()); stopped {
 							d.reply(i, earlier, answer)
 						}
 					}
 				}
-				d.reply(i, t, d.fleet.Begin(t, d.now))
+				d.reply(i, t, d.fleet.Begin(t, d.world()))
 			}
 		}
 	case rollout.Stop:
 		for _, dev := range a.Devices {
 			if t, ok := m.Stopping(dev); ok {
-				if answer, stopped := d.fleet.Stop(t, d.now); stopped {
+				if answer, stopped := d.fleet.Stop(t, d.world()); stopped {
 					d.reply(i, t, answer)
 				}
 			}
@@ -583,7 +605,7 @@ func (d *driver) reply(i int, t rollout.Task, a Answer) {
 	if a.Lost {
 		return
 	}
-	at := a.At
+	at := a.At.Add(d.skew)
 	if at.Before(d.now) {
 		at = d.now
 	}
@@ -593,8 +615,8 @@ func (d *driver) reply(i int, t rollout.Task, a Answer) {
 		l.at = at.Add(d.cfg.Late)
 		d.post(l)
 	}
-	if online, back := d.fleet.Online(t.Device, d.now); d.cfg.Seen && !online {
-		d.post(letter{at: back, run: i, report: rollout.TaskReport{Handle: t.Handle}, seen: true})
+	if online, back := d.fleet.Online(t.Device, d.world()); d.cfg.Seen && !online {
+		d.post(letter{at: back.Add(d.skew), run: i, report: rollout.TaskReport{Handle: t.Handle}, seen: true})
 	}
 }
 

@@ -15,7 +15,7 @@ func (d *driver) leaves(m *rollout.Machine) error {
 		return nil
 	}
 	if x.How == rollout.Reimaged {
-		d.fleet.Reimage(x.Device, d.now)
+		d.fleet.Reimage(x.Device, d.world())
 	}
 	for i, r := range d.runs {
 		if _, known := r.tape.live.Plan().Find(x.Device); !known {
@@ -29,7 +29,7 @@ func (d *driver) leaves(m *rollout.Machine) error {
 			continue
 		}
 		for told := false; !told; told = !d.lost {
-			if err := d.step(i, rollout.Left{At: d.now, Departures: []rollout.Departure{x}}, nil); err != nil && !errors.Is(err, rollout.ErrLeave) {
+			if err := d.step(i, rollout.Left{At: d.at(i), Departures: []rollout.Departure{x}}, nil); err != nil && !errors.Is(err, rollout.ErrLeave) {
 				return err
 			}
 		}

@@ -9,7 +9,7 @@ import (
 // overtake tells a rollout where others have brought something newer, and checks that it is so.
 func (d *driver) overtake(i int) error {
 	r := d.runs[i]
-	for _, s := range d.agenda.Overtaken(r.tape.live, d.now) {
+	for _, s := range d.agenda.Overtaken(r.tape.live, d.at(i)) {
 		for _, x := range s.Devices {
 			if err := d.newer(r, x, s.By); err != nil {
 				return fmt.Errorf("%s: device %s: superseded by rollout %s: %w", r.tape.plan.Key, r.tape.plan.Devices[x], s.By, err)
@@ -88,6 +88,7 @@ func (a *Auditor) superseded(e *rollout.SupersededBy) error {
 
 // apart checks that nothing was begun on devices on which a task of another rollout may still be running, while that one waits for its end.
 func (d *driver) apart(r *driven, granted []int32) error {
+	now := r.at(d.now)
 	for _, x := range granted {
 		id := r.tape.plan.Devices[x]
 		for _, o := range d.runs {
@@ -96,7 +97,7 @@ func (d *driver) apart(r *driven, granted []int32) error {
 				continue
 			}
 			wait := o.tape.plan.Policy.Rollback.WithDefaults().Wait.Std()
-			if dev := &o.audit.devices[i]; len(dev.unended) > 0 && d.now.Before(dev.unendedAt.Add(wait)) {
+			if dev := &o.audit.devices[i]; len(dev.unended) > 0 && now.Before(dev.unendedAt.Add(wait)) {
 				return fmt.Errorf("%s: device %s: begun, and task %d of %s may still be running there", r.tape.plan.Key, id, dev.unended[0].seq, o.tape.plan.Key)
 			}
 		}

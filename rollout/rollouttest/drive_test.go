@@ -2,9 +2,7 @@ package rollouttest_test
 
 import (
 	"fmt"
-	"iter"
 	"maps"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -19,34 +17,6 @@ import (
 	"github.com/patchflow/patchflow/rollout"
 	"github.com/patchflow/patchflow/rollout/rollouttest"
 )
-
-// seeds returns how many seeds a test runs: the usual number, many more with PATCHFLOW_LONG=1, or a quarter with -short.
-func seeds(short int) uint64 {
-	if testing.Short() {
-		return max(uint64(short)/4, 1)
-	}
-	if os.Getenv("PATCHFLOW_LONG") != "" {
-		return uint64(short) * 6
-	}
-	return uint64(short)
-}
-
-// sweep yields the first seeds of a test, and then those that once found a fault.
-func sweep(short int, found ...uint64) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		n := seeds(short)
-		for seed := range n {
-			if !yield(seed) {
-				return
-			}
-		}
-		for _, seed := range found {
-			if seed >= n && !yield(seed) {
-				return
-			}
-		}
-	}
-}
 
 // dice draws numbers that depend only on the seed (splitmix64).
 type dice uint64
@@ -405,8 +375,9 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 	began := time.Now()
 	stages := make(map[rollout.Stage]int)
 	outcomes := make(map[rollout.Outcome]int)
-	worse, shared := 0, 0
-	for seed := range sweep(600, 838, 907, 1193, 1320, 1810, 2050, 3133, 3185, 3447) {
+	worse, shared, unasked := 0, 0, 0
+	var points points
+	for seed := range sweep(t, 600, 685, 838, 907, 1193, 1320, 1810, 2050, 3133, 3185, 3447) {
 		d := dice(seed)
 		n := 1 + d.upTo(25)
 		plans := []rollout.Plan{randomPlan(t, &d, "q1", n)}
@@ -437,10 +408,17 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 		if l := dice(seed + 0x1ea7e); l.chance(40) {
 			cfg.Leaver = func(n int, m *rollout.Machine) (rollout.Departure, bool) { return leaver(seed, n, m) }
 		}
+		if j := dice(seed + 0xc10c4); j.chance(25) {
+			cfg.JumpEvery = 5 + j.upTo(60)
+		}
 		cfg.Joiner = func(n int, m *rollout.Machine) (rollout.Joiner, bool) { return joiner(seed, n, m) }
 		results, err := rollouttest.Drive(fleet, cfg, plans...)
-		require.NoError(t, err, "seed %d: %+v", seed, cfg)
+		require.NoError(t, err, "%+v", cfg)
+		points.add(results)
 		for i, r := range results {
+			if r.Unasked != "" {
+				unasked++
+			}
 			joined += len(r.Outcomes) - len(plans[i].Devices)
 			steps, tasks, shared = steps+r.Steps, tasks+r.Tasks, shared+r.Shared
 			stages[r.Stage]++
@@ -453,9 +431,16 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 		}
 	}
 	took := time.Since(began)
+	t.Logf("%s; %d rollouts rested and nobody was asked", points, unasked)
 	t.Logf("%d joined, %d restarts shared, %d steps and %d tasks in %s: %.0f tasks/s; %v; %v", joined, shared, steps, tasks, took.Round(time.Millisecond), float64(tasks)/took.Seconds(), stages, outcomes)
+	if _, one := alone(); one {
+		return
+	}
 	require.NotZero(t, worse, "no device was ever worse than before: the simulation misses something")
 	require.NotZero(t, joined, "no device ever joined")
+	require.NotZero(t, points.torn, "no entry was ever torn")
+	require.NotZero(t, points.again, "no host ever died in its recovery")
+	require.NotZero(t, points.behind, "no clock was ever set back")
 	for _, o := range rollout.Outcomes()[1:] {
 		require.NotZero(t, outcomes[o], "no device was ever %s: the simulation misses something", o)
 	}
@@ -464,12 +449,14 @@ func TestRandomRolloutsEndAndKeepTheRules(t *testing.T) {
 // What must not matter does not matter: hosts that crash, reports that come twice, ticks that nobody needs.
 func TestVariationsEndAlike(t *testing.T) {
 	t.Parallel()
-	for seed := range sweep(120, 425, 507) {
-		varied(t, seed)
+	var points points
+	for seed := range sweep(t, 120, 425, 507) {
+		varied(t, seed, &points)
 	}
+	t.Logf("%s", points)
 }
 
-func varied(t *testing.T, seed uint64) {
+func varied(t *testing.T, seed uint64, points *points) {
 	d := dice(seed + 1e6)
 	plan := randomPlan(t, &d, "q1", 1+d.upTo(20))
 	fleet := randomFleet(&d, seed, plan.At, false)
@@ -477,7 +464,8 @@ func varied(t *testing.T, seed uint64) {
 	run := func(cfg rollouttest.DriveConfig) rollouttest.Result {
 		cfg.Seed = seed
 		r, err := rollouttest.Drive(rollouttest.NewFleet(fleet), cfg, plan)
-		require.NoError(t, err, "seed %d: %+v", seed, cfg)
+		require.NoError(t, err, "%+v", cfg)
+		points.add(r)
 		return r[0]
 	}
 	want := run(rollouttest.DriveConfig{})
@@ -490,9 +478,9 @@ func varied(t *testing.T, seed uint64) {
 		"shadows":                 {Shadow: seed%10 == 0},
 	} {
 		got := run(cfg)
-		require.Equal(t, want.Stage, got.Stage, "seed %d: %s", seed, name)
+		require.Equal(t, want.Stage, got.Stage, name)
 		if diff := cmp.Diff(want.Outcomes, got.Outcomes); diff != "" {
-			t.Fatalf("seed %d: %s (-want +got):\n%s", seed, name, diff)
+			t.Fatalf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
@@ -500,16 +488,16 @@ func varied(t *testing.T, seed uint64) {
 // A patch that breaks every device touches no more of them than its first ring works on at once.
 func TestABrokenPatchTouchesTheFirstRingOnly(t *testing.T) {
 	t.Parallel()
-	for seed := range seeds(40) {
+	for seed := range sweep(t, 40) {
 		d := dice(seed + 2e6)
 		plan := randomPlan(t, &d, "q1", 10+d.upTo(200))
 		plan.Policy.Rollback.On = policy.FailHolds
 		fleet := rollouttest.NewFleet(rollouttest.FleetConfig{Seed: seed, Broken: 10000, MinLatency: time.Minute, MaxLatency: time.Hour})
 		r, err := rollouttest.Drive(fleet, rollouttest.DriveConfig{}, plan)
-		require.NoError(t, err, "seed %d", seed)
+		require.NoError(t, err)
 		for i, id := range plan.Devices {
 			if plan.RingOf(i) > 0 {
-				require.Equal(t, rollout.Cancelled, r[0].Outcomes[id], "seed %d: device %s of ring %d", seed, id, plan.RingOf(i))
+				require.Equal(t, rollout.Cancelled, r[0].Outcomes[id], "device %s of ring %d", id, plan.RingOf(i))
 			}
 		}
 	}

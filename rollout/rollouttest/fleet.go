@@ -52,6 +52,7 @@ type Fleet struct {
 	devices map[inventory.DeviceID]*fleetDevice
 	tasks   map[rollout.TaskID]*Answer
 	faults  []string
+	hasty   bool // its host's clock was set ahead: it may have given up too soon what it had begun
 }
 
 type fleetDevice struct {
@@ -138,7 +139,10 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 	}
 	dev := f.device(t.Device, &t.Content)
 	// What one rollout has given up is not told to another; within one nothing but a look may overlap with it.
-	overlaps := t.Op != rollout.OpDownload && (f.cfg.Slow == 0 || t.Op != rollout.OpVerify && t.Op != rollout.OpLook && dev.rollout == t.Rollout)
+	overlaps := t.Op != rollout.OpDownload && (f.cfg.Slow == 0 && !f.hasty || t.Op != rollout.OpVerify && t.Op != rollout.OpLook && dev.rollout == t.Rollout)
+	if running, ok := f.tasks[dev.last]; ok && f.hasty && !changes(running.task.Op) {
+		overlaps = false // a restart, a drain or a return that has no answer is tried again, as it does no harm
+	}
 	if now.Before(dev.free) && overlaps {
 		f.faults = append(f.faults, fmt.Sprintf("%s is begun while %s is running", t.ID, dev.last))
 	}
@@ -147,8 +151,7 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 	if span := f.cfg.MaxLatency - f.cfg.MinLatency; span > 0 && !looks { // which is quick
 		took += time.Duration(f.number(t.ID, "latency") % uint64(span))
 	}
-	changes := t.Op == rollout.OpInstall || t.Op == rollout.OpRollback || t.Op == rollout.OpBackup || t.Op == rollout.OpRemedy
-	if changes && f.draw(f.cfg.Slow, t.ID, "slow") {
+	if changes(t.Op) && f.draw(f.cfg.Slow, t.ID, "slow") {
 		took += time.Duration(1+f.number(t.ID, "how slow")%12) * time.Hour
 	}
 	a := &Answer{At: now.Add(took), task: t, before: make(map[patch.ID]bool)}
@@ -179,6 +182,11 @@ func (f *Fleet) Begin(t rollout.Task, now time.Time) Answer {
 	}
 	f.tasks[t.ID] = a
 	return *a
+}
+
+// changes says whether tasks of this kind may overlap with no other: what no answer came to is waited for.
+func changes(op rollout.Op) bool {
+	return op == rollout.OpInstall || op == rollout.OpRollback || op == rollout.OpBackup || op == rollout.OpRemedy
 }
 
 func failed(fault patch.Fault) rollout.Report {

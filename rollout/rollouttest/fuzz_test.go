@@ -39,13 +39,7 @@ func FuzzMachine(f *testing.F) {
 // The same with bytes that are drawn: a fuzzer's workers seldom get far into the life of a rollout.
 func TestSenselessSignalsKeepTheRules(t *testing.T) {
 	t.Parallel()
-	var seed uint64
-	defer func() {
-		if t.Failed() {
-			t.Logf("seed %d", seed)
-		}
-	}()
-	for seed = range seeds(1000) {
+	for seed := range sweep(t, 1000) {
 		d := dice(seed + 3e6)
 		data := make([]byte, 30+d.upTo(600))
 		for i := range data {

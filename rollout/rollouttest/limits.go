@@ -125,7 +125,7 @@ func (d *driver) acknowledge(all bool) (did bool, err error) {
 				continue
 			}
 			c := rollout.Command{Do: rollout.DoAcknowledge, Device: r.tape.plan.Devices[dev], By: "inge"}
-			err := d.step(i, rollout.Commanded{At: d.now, Command: c}, nil)
+			err := d.step(i, rollout.Commanded{At: d.at(i), Command: c}, nil)
 			if err != nil && !errors.Is(err, rollout.ErrCommand) {
 				return did, err
 			}

@@ -23,6 +23,6 @@ func TestVariationsThatFoundFaults(t *testing.T) {
 	for name, seed := range map[string]uint64{
 		"devices that had no turn in their window downloaded after it at whatever moment the machine was asked": 729,
 	} {
-		t.Run(name, func(t *testing.T) { varied(t, seed) })
+		t.Run(name, func(t *testing.T) { varied(t, seed, new(points)) })
 	}
 }

@@ -2,6 +2,8 @@ package rollouttest_test
 
 import (
 	"flag"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,5 +28,11 @@ func TestMain(m *testing.M) {
 	flag.Bool("update", false, "rewrite the indented lines of the stories")
 	flag.String("record", "", "write the journals of this version into this new folder of testdata/journals")
 	flag.Parse()
-	m.Run()
+	code := m.Run()
+	fmt.Println(all.points)
+	if missed := pointsMissed(all.crashes); code == 0 && missed != "" {
+		fmt.Println(missed)
+		code = 1
+	}
+	os.Exit(code)
 }
