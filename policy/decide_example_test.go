@@ -178,6 +178,17 @@ func ExampleLint() {
 	// unreachable: deadlines[1]: deadline "critical" cannot be met: what is wanted at 2026-05-03 04:00 UTC begins no sooner than 2026-05-17 02:00 UTC in ring "broad", in zone UTC, 13d22h later, and there are 7d
 }
 
+func ExampleLeastFor() {
+	for _, devices := range []int{20, 60, 400, 5000} {
+		fmt.Println(devices, policy.LeastFor(devices))
+	}
+	// Output:
+	// 20 1
+	// 60 3
+	// 400 32
+	// 5000 59
+}
+
 // A deadline of a week, and one window in a month: whoever loads the document is told.
 func ExampleLoad() {
 	document := `

@@ -38,6 +38,8 @@ type Warning struct {
 
 	Devices    int   `json:"devices,omitempty"` // that the ring has
 	Need       int   `json:"need,omitempty"`    // that it takes; of a breaker: failed tries
+	Advised    int   `json:"advised,omitempty"` // that it is advised to have at least ([LeastFor]), if it has fewer, is the first, and that is less than Need
+	Fleet      int   `json:"fleet,omitempty"`   // with Advised: that all rings have
 	Tries      int   `json:"tries,omitempty"`   // of a breaker: that can fail at most, or that it looks at
 	Rate       Share `json:"rate,omitempty"`
 	Confidence Share `json:"confidence,omitempty"`
@@ -63,7 +65,7 @@ const (
 	LintNone            LintCode = iota
 	LintNoTestRing               // patches of high impact go out without having been tried on a few devices first
 	LintNoWayBack                // what fails is not taken back, devices are not backed up, and nobody has acknowledged that
-	LintRingTooSmall             // a ring has too few devices to show a failure rate
+	LintRingTooSmall             // a ring has too few devices to show a failure rate, and perhaps, as the first, fewer than are advised
 	LintUnreachable              // windows, freezes and soaks do not let a deadline be met
 	LintLateDeferral             // a deferral can last until what is left before a deadline is too short for windows and soaks
 	LintAllAtOnce                // every device is worked on at once
@@ -102,7 +104,7 @@ func Lint(p *Policy, f LintFacts) []Warning {
 	if len(p.Rings) == 0 || !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Verdict >= RequireApproval }) {
 		return nil
 	}
-	f.FailureRate = cmp.Or(f.FailureRate, 500)
+	f.FailureRate = cmp.Or(f.FailureRate, showRate)
 	f.Confidence = cmp.Or(f.Confidence, showConfidence)
 	l := linter{policy: p, facts: f}
 	for i := range p.Rings {
@@ -233,10 +235,15 @@ func (l *linter) ringSizes() {
 		return
 	}
 	for _, i := range l.rings[:max(len(l.rings)-1, 0)] { // nothing opens after the last
-		if i < len(l.facts.Rings) && l.facts.Rings[i] < need {
-			l.warn(Warning{Code: LintRingTooSmall, Path: index("rings", i), Name: l.policy.Rings[i].Name, Devices: l.facts.Rings[i],
-				Need: need, Rate: l.facts.FailureRate, Confidence: l.facts.Confidence})
+		if i >= len(l.facts.Rings) || l.facts.Rings[i] >= need {
+			continue
 		}
+		w := Warning{Code: LintRingTooSmall, Path: index("rings", i), Name: l.policy.Rings[i].Name, Devices: l.facts.Rings[i],
+			Need: need, Rate: l.facts.FailureRate, Confidence: l.facts.Confidence}
+		if least := LeastFor(fleet); i == l.rings[0] && w.Devices < least && least < need {
+			w.Advised, w.Fleet = least, fleet
+		}
+		l.warn(w)
 	}
 }
 
@@ -342,6 +349,9 @@ func (w Warning) String() string {
 		}
 	case LintRingTooSmall:
 		fmt.Fprintf(&b, "ring %q has %d devices; to show a failure rate of %s with a confidence of %s takes %d", w.Name, w.Devices, w.Rate, w.Confidence, w.Need)
+		if w.Advised > 0 {
+			fmt.Fprintf(&b, "; at least %d are advised for the first ring of %d", w.Advised, w.Fleet)
+		}
 	case LintUnreachable:
 		fmt.Fprintf(&b, "deadline %q cannot be met: what is wanted at %s %s", w.Name, moment(w.From), w.wait())
 	case LintLateDeferral:
