@@ -95,6 +95,7 @@ func (bs *bins) postpone(k bin, d int32, until int64) {
 
 // flush emits one event for every bin. The events keep the lists.
 func (m *Machine) flush() {
+	m.failedFirst()
 	for i := range m.bins.all {
 		b := &m.bins.all[i]
 		switch b.what {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/patchflow/patchflow/patch"
@@ -92,16 +93,51 @@ func decodeUndoHalted(d *decoder) UndoHalted {
 	return UndoHalted{Failed: d.int(), Of: d.int(), From: Stage(d.byte())}
 }
 
+// undoFails says whether too many rollbacks have failed.
+func (m *Machine) undoFails() bool {
+	p, u := &m.plan.Policy.Rollback, &m.undid
+	return p.MaxFailed != 0 && u.failed*10000 > int(p.MaxFailed)*u.devices || p.MaxFailures != 0 && u.failed > p.MaxFailures
+}
+
 // judgeUndo halts the rollbacks when too many have failed, and says whether it did.
 func (m *Machine) judgeUndo() bool {
-	p, u := &m.plan.Policy.Rollback, &m.undid
-	few := (p.MaxFailed == 0 || u.failed*10000 <= int(p.MaxFailed)*u.devices) && (p.MaxFailures == 0 || u.failed <= p.MaxFailures)
-	if few || u.halted || m.undoing == 0 || m.stage == StageEnding {
+	u := &m.undid
+	if !m.undoFails() || u.halted || m.undoing == 0 || m.stage == StageEnding {
 		return false
 	}
 	m.emit(UndoHalted{Failed: u.failed, Of: u.devices, From: m.stage})
 	m.halt("rollback", Command{})
 	return true
+}
+
+// failedFirst settles the devices whose rollback has failed in this step before another rollback is begun by it, as they may be too many: then
+// those that were to begin wait.
+func (m *Machine) failedFirst() {
+	begins := func(b bin) bool { return b.what == toIssue && b.op == OpRollback }
+	fails := func(b bin) bool { return b.what == toSettle && b.outcome == RollbackFailed }
+	all := m.bins.all
+	if p := &m.plan.Policy.Rollback; p.MaxFailed == 0 && p.MaxFailures == 0 || !slices.ContainsFunc(all, begins) || !slices.ContainsFunc(all, fails) {
+		return
+	}
+	for i := range all {
+		if fails(all[i]) {
+			m.settles(&all[i])
+		}
+	}
+	m.bins.all = slices.DeleteFunc(all, fails)
+	if !m.undoFails() {
+		return
+	}
+	var waits []int32
+	for _, b := range m.bins.all {
+		if begins(b) {
+			waits = append(waits, b.devices...)
+		}
+	}
+	m.bins.all = slices.DeleteFunc(m.bins.all, begins)
+	for _, d := range waits {
+		m.bins.postpone(bin{op: OpRollback, spent: true, frees: true}, d, m.now)
+	}
 }
 
 // resumeUndo goes on with the rollbacks that were halted.
