@@ -50,7 +50,7 @@ func (a *Auditor) probed(at time.Time, d *audited, e *rollout.Probed, down uint3
 		if e.Fault != patch.NoFault && down != 0 || e.Fault == patch.NoFault && down != d.found {
 			return fmt.Errorf("%b is forgiven, and %b was found not up", down, d.found)
 		}
-		d.checked, d.forgiven = true, down
+		d.checked, d.leftOut, d.forgiven = true, false, down
 	case rollout.ProbedWell:
 		if bad != 0 {
 			return fmt.Errorf("well, and %b was found not up", bad)
