@@ -636,13 +636,17 @@ func (p *Plan) names(ds []int32) string {
 	}
 	ids := make([]inventory.DeviceID, len(ds))
 	for i, d := range ds {
-		if d < 0 || int(d) >= len(p.Devices) {
-			ids[i] = inventory.DeviceID(fmt.Sprintf("device %d", d))
-			continue
-		}
-		ids[i] = p.Devices[d]
+		ids[i] = p.name(d)
 	}
 	return join(ids)
+}
+
+// name returns the name of d, or its number if the plan has none.
+func (p *Plan) name(d int32) inventory.DeviceID {
+	if d < 0 || int(d) >= len(p.Devices) {
+		return inventory.DeviceID(fmt.Sprintf("device %d", d))
+	}
+	return p.Devices[d]
 }
 
 func join[T ~string](ids []T) string {

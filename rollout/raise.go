@@ -33,6 +33,30 @@ type Cleared struct {
 	Devices []int32
 }
 
+// Keys returns a name for each reason for which the level is raised, for ticket systems: of each of the devices with [RaisedAttempts], in their order,
+// and of the ring otherwise. The event that clears a reason gives it the same name, whether it clears others too or not; until then nothing else
+// has that name, in no rollout of any tenant. A reason that comes up again has the name that it had: whoever keeps the ticket may open it again.
+//
+// Names are the same in every replay. They are built as a [TaskID] is, "acme/berlin:q1/helpdesk/attempts/ada" or "acme/berlin:q1/boss/failed/canary": the
+// tenant and the rollout, the level, why, and the device or the ring. Of what may hold any character all is escaped but ASCII letters, digits and
+// -_.~$&+=@, so that a name consists of these and of %, / and the colon, whatever its length. P is the plan of the rollout; of devices that have joined
+// since only that of the machine ([Machine.Plan]) knows the names.
+func (v Raised) Keys(p *Plan) []string {
+	level, ring := p.raisedPlace(&v)
+	prefix := escapeTenant(p.Tenant) + ":" + escape(string(p.ID)) + "/" + escape(level) + "/" + escape(v.Why) + "/"
+	if v.Why != RaisedAttempts {
+		return []string{prefix + escape(ring)}
+	}
+	keys := make([]string, len(v.Devices))
+	for i, d := range v.Devices {
+		keys[i] = prefix + escape(string(p.name(d)))
+	}
+	return keys
+}
+
+// Keys returns the names of the reasons that are over: those that [Raised.Keys] has given them.
+func (v Cleared) Keys(p *Plan) []string { return Raised(v).Keys(p) }
+
 func (Raised) kind() byte  { return kindRaised }
 func (Cleared) kind() byte { return kindCleared }
 
@@ -244,18 +268,24 @@ func (x *Explanation) raised(m *Machine, d int32, at int64) {
 
 // tellRaised tells of a level that is raised or cleared.
 func (p *Plan) tellRaised(code string, e *Raised) Message {
-	level, ring := strconv.Itoa(e.Level), strconv.Itoa(e.Ring)
+	level, ring := p.raisedPlace(e)
+	devices := ""
+	if len(e.Devices) > 0 {
+		devices = p.names(e.Devices)
+	}
+	return message(code, "level", level, "ring", ring, "why", e.Why, "devices", devices)
+}
+
+// raisedPlace returns the names of the level and the ring of e, or their numbers if the plan has none.
+func (p *Plan) raisedPlace(e *Raised) (level, ring string) {
+	level, ring = strconv.Itoa(e.Level), strconv.Itoa(e.Ring)
 	if e.Level >= 0 && e.Level < len(p.Policy.Escalation) {
 		level = p.Policy.Escalation[e.Level].Name
 	}
 	if e.Ring >= 0 && e.Ring < len(p.Rings) {
 		ring = p.Rings[e.Ring].Name
 	}
-	devices := ""
-	if len(e.Devices) > 0 {
-		devices = p.names(e.Devices)
-	}
-	return message(code, "level", level, "ring", ring, "why", e.Why, "devices", devices)
+	return level, ring
 }
 
 func (m *Machine) fitsRaised(e *Raised) error {

@@ -225,10 +225,14 @@ func Failure(err error) Report {
 // escape keeps the characters that part a task ID out of its parts.
 func escape(s string) string { return strings.ReplaceAll(url.PathEscape(s), ":", "%3A") }
 
+// escapeTenant does that with all but what parts the path of a tenant.
+func escapeTenant(t inventory.Tenant) string {
+	return strings.ReplaceAll(escape(string(t)), "%2F", "/")
+}
+
 // NewTaskID builds the ID of a task. Names may hold any character.
 func NewTaskID(k Key, ring string, d inventory.DeviceID, op Op, seq uint32) TaskID {
-	tenant := strings.ReplaceAll(escape(string(k.Tenant)), "%2F", "/")
-	return TaskID(tenant + ":" + escape(string(k.ID)) + "/" + escape(ring) + "/" + escape(string(d)) + "/" + op.String() +
+	return TaskID(escapeTenant(k.Tenant) + ":" + escape(string(k.ID)) + "/" + escape(ring) + "/" + escape(string(d)) + "/" + op.String() +
 		"/" + strconv.FormatUint(uint64(seq), 10))
 }
 

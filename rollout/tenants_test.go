@@ -375,7 +375,7 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 	labelled := func(tenant inventory.Tenant) *inventory.Device {
 		return &inventory.Device{Tenant: tenant, ID: "ada", Labels: map[string]string{"site": "hq"}}
 	}
-	others := []string{"Ability", "Census.", "CheckScan", "Domains.", "Encode", "HeadQuery.", "Hosts.", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
+	others := []string{"Ability", "Census.", "CheckScan", "Cleared.", "Domains.", "Encode", "HeadQuery.", "Hosts.", "Machine.", "New", "ParseTaskID", "Plan.", "Pool.", "Raised.", "Read", "Replay", "Results.", "Scope.", "Strata.", "Task.", "Timeline."}
 	tenancy.Cases(t, map[string]func(*testing.T){
 		"Ability": func(t *testing.T) {
 			router := byTenant{to: map[inventory.Tenant]Deployer{"acme/berlin": looker{}, "acme/bonn": idle{}}}
@@ -501,6 +501,18 @@ func TestRolloutsKeepTenantsApart(t *testing.T) {
 			pool.Add(s.bonn)
 			pool.Add(s.bonn)
 			require.Empty(t, pool.Outcomes(1), "two tenants are too few to be told of, each could subtract itself")
+		},
+		"Raised.Keys": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			e := Raised{Why: RaisedAttempts, Devices: []int32{0}}
+			require.Equal(t, berlin.Devices[:1], bonn.Devices[:1])
+			require.NotEqual(t, e.Keys(&berlin), e.Keys(&bonn), "devices of the same name")
+		},
+		"Cleared.Keys": func(t *testing.T) {
+			berlin, bonn := plansOfSisters(t)
+			e := Cleared{Why: RaisedFailed}
+			require.NotEqual(t, e.Keys(&berlin), e.Keys(&bonn))
+			require.Equal(t, Raised(e).Keys(&bonn), e.Keys(&bonn))
 		},
 		"ReadTimeline": func(t *testing.T) {
 			berlin, bonn := plansOfSisters(t)

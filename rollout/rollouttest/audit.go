@@ -34,7 +34,7 @@ type Auditor struct {
 	rates   rates
 	undo    undoBooks
 	control controlBooks
-	raised  map[raising]bool
+	raised  raisedBooks
 
 	breakers breakers
 	shares   int       // restarts that were another rollout's

@@ -14,6 +14,12 @@ type raising struct {
 	device      int32 // -1 for the ring as a whole
 }
 
+// raisedBooks are the reasons for which levels are raised.
+type raisedBooks struct {
+	open    map[raising]bool
+	tickets map[string]raising // by the keys of those that are open
+}
+
 // raisings returns those of an event.
 func raisings(e *rollout.Raised) []raising {
 	if e.Why != rollout.RaisedAttempts {
@@ -28,15 +34,20 @@ func raisings(e *rollout.Raised) []raising {
 
 // raises checks that a level is raised once, and for a reason.
 func (a *Auditor) raises(e *rollout.Raised) error {
-	if a.raised == nil {
-		a.raised = make(map[raising]bool)
+	if a.raised.open == nil {
+		a.raised.open, a.raised.tickets = make(map[raising]bool), make(map[string]raising)
 	}
+	keys := e.Keys(a.plan)
 	l := a.plan.Policy.Escalation[e.Level]
-	for _, r := range raisings(e) {
-		if a.raised[r] {
+	for i, r := range raisings(e) {
+		if a.raised.open[r] {
 			return fmt.Errorf("%+v is raised already", r)
 		}
-		a.raised[r] = true
+		a.raised.open[r] = true
+		if other, taken := a.raised.tickets[keys[i]]; taken {
+			return fmt.Errorf("%s is the key of %+v and of %+v", keys[i], other, r)
+		}
+		a.raised.tickets[keys[i]] = r
 		if r.device >= 0 {
 			if d := &a.devices[r.device]; d.attempts < l.Attempts || l.Attempts == 0 || d.outcome != rollout.Unsettled && d.outcome != rollout.Failed {
 				return fmt.Errorf("device %s: %d attempts, %s", a.plan.Devices[r.device], d.attempts, d.outcome)
@@ -61,11 +72,16 @@ func (a *Auditor) raises(e *rollout.Raised) error {
 
 // clears checks that what is cleared was raised.
 func (a *Auditor) clears(e *rollout.Cleared) error {
-	for _, r := range raisings((*rollout.Raised)(e)) {
-		if !a.raised[r] {
+	keys := e.Keys(a.plan)
+	for i, r := range raisings((*rollout.Raised)(e)) {
+		if !a.raised.open[r] {
 			return errors.New("cleared, and was not raised")
 		}
-		delete(a.raised, r)
+		delete(a.raised.open, r)
+		if other, open := a.raised.tickets[keys[i]]; !open || other != r {
+			return fmt.Errorf("%+v is cleared as %s, the key of %+v", r, keys[i], other)
+		}
+		delete(a.raised.tickets, keys[i])
 	}
 	return nil
 }
