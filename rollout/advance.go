@@ -145,7 +145,8 @@ func (m *Machine) judge(r int) bool {
 	c := m.counts(r)
 	failed, good := evaluate(ring.gate, c)
 	proved, lacks := m.weighed(r)
-	good = good && !lacks
+	full := ring.rampStuck(c)
+	good = good && !lacks && !full
 	known, comparing := measured(ring.gate, c), m.comparing(r)
 	sure := known || ring.held != heldHealth
 	sure = sure && ring.held != byControl // what is good enough by itself, and is held for that, has had its time
@@ -162,6 +163,10 @@ func (m *Machine) judge(r int) bool {
 		return true
 	case m.complained(r) && !ring.promoted:
 		m.fail(r, c, byFeedback)
+		return true
+	case ring.state == ringPassed && full && m.stage == StageActive: // those that are left would wait for ever, and nobody would be asked
+		m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldRamp})
+		m.emit(RingHeld{Ring: r, Code: heldRamp})
 		return true
 	case ring.state == ringPassed:
 		return false
@@ -188,7 +193,7 @@ func (m *Machine) judge(r int) bool {
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r)})
 			m.emit(RingHeld{Ring: r, Code: heldInconclusive})
 			return true
-		case m.stage == StageActive && ring.rampStuck(c):
+		case m.stage == StageActive && full:
 			m.emit(Judged{Ring: r, Result: Inconclusive, Counts: c, Evidence: m.evidence(r), Reason: heldRamp})
 			m.emit(RingHeld{Ring: r, Code: heldRamp})
 			return true
@@ -208,7 +213,7 @@ func (m *Machine) judge(r int) bool {
 		case ring.held == byControl && good:
 			return !comparing && !m.tooFew(r) && m.passed(r, c)
 		}
-		if ring.held == heldHealth || ring.held == byControl || ring.held == heldInconclusive && (good || !ring.stuck(c) || m.needless(r, c) && !ring.gate.Manual && m.stage == StageActive) || ring.held == heldManual && !good || ring.held == heldRamp && (good || !ring.rampStuck(c)) {
+		if ring.held == heldHealth || ring.held == byControl || ring.held == heldInconclusive && (good || !ring.stuck(c) || m.needless(r, c) && !ring.gate.Manual && m.stage == StageActive) || ring.held == heldManual && !good || ring.held == heldRamp && !full {
 			m.emit(RingUnsettled{Ring: r})
 			return true
 		}

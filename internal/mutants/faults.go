@@ -277,6 +277,8 @@ func faults() []fault {
 			" || m.awaitsAway() {", " {", engine()},
 		{"what was lost while it was installed is installed again without a look", "rollout/step.go",
 			"m.lostAmid(d) && m.stage", "false && m.stage", engine()},
+		{"a ring that has passed fills its ramp, and nobody is asked", "rollout/advance.go",
+			"case ring.state == ringPassed && full &&", "case ring.state == ringPassed && false &&", engine()},
 		{"a rollback begins in the step that tells of one failure too many", "rollout/bins.go",
 			"\tm.failedFirst()\n", "", engine()},
 		{"a device is let go before its restart again and again", "rollout/yield.go",
