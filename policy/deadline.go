@@ -14,6 +14,14 @@ import (
 //
 // No deferral of a rule lasts longer than until Reserve before the patch is due, and none holds back what is due at once.
 // Work still waits for its window: [Lint] says when a deadline cannot be met so.
+//
+// What a date takes away of the courtesies of a policy, step by step:
+//   - the deferral of a rule ends early enough for this date;
+//   - what the people at a device may put off ends at [Deferrals].Deadline, which a quiet time moves to its end at most;
+//   - a device that was away when its window closed waits for the next one no longer if [Missed] says so;
+//   - windows and freezes are lifted by a person only: by an approval in an emergency ([Bypass]), with a reason and a day on which it is reviewed.
+//
+// Approvals, holds, gates, budgets and rates are lifted by no date.
 type Deadline struct {
 	Name    string   `json:"name" yaml:"name"`
 	Match   Match    `json:"match" yaml:"match"`
