@@ -164,6 +164,14 @@ func (d *Device) Boots() int {
 	return d.boots
 }
 
+// Tell says what is known of d, for whoever wonders why it does not answer: how often it was started, whether it is on, and what its first process has
+// printed since.
+func (d *Device) Tell() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return fmt.Sprintf("%s at %s: started %d times, on: %v: %s", d.Name, d.Addr, d.boots, d.main != nil, d.log.String())
+}
+
 // Cut takes the power away, and returns when all processes of d are gone. What was written to its file system stays.
 func (d *Device) Cut() {
 	d.mu.Lock()

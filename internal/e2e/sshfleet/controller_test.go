@@ -22,6 +22,7 @@ import (
 	"github.com/patchflow/patchflow/providers/journal/sqlite"
 	"github.com/patchflow/patchflow/providers/manager/apt"
 	"github.com/patchflow/patchflow/providers/source/debian"
+	"github.com/patchflow/patchflow/providers/transport"
 	"github.com/patchflow/patchflow/providers/transport/ssh"
 	"github.com/patchflow/patchflow/rollout"
 	"github.com/patchflow/patchflow/rollout/runner"
@@ -169,7 +170,7 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 	}
 	degraded := make(chan error, 1)
 	r, err := runner.New(runner.Config{Patches: []patch.Source{offered}, Devices: c, Deployer: c.apt, Journal: j, Clock: c.Clock,
-		Poll: 300 * time.Millisecond * time.Duration(c.Clock.Speed), Workers: 16,
+		Poll: 300 * time.Millisecond * time.Duration(c.Clock.Speed), Workers: 16, CallTimeout: time.Minute,
 		Observe: func(_ context.Context, x runner.Transition) {
 			if x.Degraded != nil {
 				select {
@@ -205,7 +206,7 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 	if patience.Stop(); err != nil {
 		told, readErr := read(context.WithoutCancel(ctx), j)
 		if readErr == nil {
-			stuck(r, told)
+			c.stuck(r, told)
 		}
 		err = errors.Join(err, readErr)
 	}
@@ -219,8 +220,9 @@ func (c *controller) run(ctx context.Context, say func(string)) (err error) {
 	return err
 }
 
-// stuck prints why the rollout is not done, and what became of each task of the devices that have failed or are not done.
-func stuck(r *runner.Runner, told *rollout.Timeline) {
+// stuck prints why the rollout is not done, and what became of each task of the devices that have failed or are not done. Those that are at
+// work are asked what they do.
+func (c *controller) stuck(r *runner.Runner, told *rollout.Timeline) {
 	status, bad, err := r.Status(context.Background(), key())
 	fmt.Println("stuck:", status.Stage, status.Why, bad, err)
 	for i, id := range told.Plan().Devices {
@@ -231,6 +233,14 @@ func stuck(r *runner.Runner, told *rollout.Timeline) {
 		fmt.Println("stuck:", id, x.Reasons, err)
 		for _, try := range told.Tries(i) {
 			fmt.Printf("  %+v\n", try)
+		}
+		if task, ok := told.Machine().Task(int32(i)); ok {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			report, err := c.apt.Status(ctx, task)
+			fmt.Printf("  its status: %+v %v\n", report, err)
+			res, err := c.ssh[id].Run(ctx, transport.Command{Argv: []string{"sh", "-c", "ps ax; cd /var/lib/patchflow/tasks && head */*"}})
+			fmt.Printf("  it says: %s%s %v\n", res.Stdout, res.Stderr, err)
+			cancel()
 		}
 	}
 }

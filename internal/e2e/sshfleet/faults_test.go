@@ -94,6 +94,14 @@ func pause(d time.Duration, over <-chan struct{}) {
 // weather lets a storm come over the site while controllers work, until one of them has finished, and returns how many were killed.
 func (s *site) weather(t *testing.T, o orders, st *storm, r *rand.Rand) (killed int) {
 	t.Helper()
+	defer func() {
+		if !t.Failed() {
+			return
+		}
+		for _, d := range s.Devices {
+			t.Logf("cut: %v, away: %v: %s", slices.Contains(st.cut, d), slices.Contains(st.away, d), d.Tell())
+		}
+	}()
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	for _, d := range st.cut {
