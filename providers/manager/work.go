@@ -456,7 +456,10 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		now.Lock = -1
 		at := newWork(&now)
 		s, err := at.Look(ctx)
-		if err != nil {
+		switch {
+		case patch.FaultOf(err) == patch.Busy: // somebody is changing what was looked at: it may be this task
+			return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
+		case err != nil:
 			return rollout.Report{}, false, err
 		}
 		op := b.Op
@@ -479,7 +482,11 @@ func (w *work) settle(t rollout.Task) desk.Settle {
 		case unseen(err):
 			return rollout.Report{}, false, err
 		}
-		if s, err = at.Look(ctx); err != nil {
+		s, err = at.Look(ctx)
+		switch {
+		case patch.FaultOf(err) == patch.Busy:
+			return rollout.Report{Phase: rollout.PhaseRunning}, false, nil
+		case err != nil:
 			return rollout.Report{}, false, err
 		}
 		switch op {

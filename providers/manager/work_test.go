@@ -13,6 +13,7 @@ import (
 	"github.com/patchflow/patchflow/inventory"
 	"github.com/patchflow/patchflow/patch"
 	"github.com/patchflow/patchflow/patch/version"
+	"github.com/patchflow/patchflow/providers/manager/internal/desk"
 	"github.com/patchflow/patchflow/providers/transport/local"
 	"github.com/patchflow/patchflow/rollout"
 )
@@ -23,9 +24,13 @@ type shelf struct {
 	moves   []Move
 	carry   func(j Job) error
 	altered string
+	looks   *error // what comes of a look; nil for a look
 }
 
 func (s shelf) Look(context.Context) (*Sight, error) {
+	if s.looks != nil && *s.looks != nil {
+		return nil, *s.looks
+	}
 	p := inventory.Software{Ecosystem: "shelf", Name: "hello", Version: version.Version{Scheme: version.RPM, Text: *s.version}}
 	return &Sight{Scan: inventory.Scan{Software: []inventory.Software{p}}, Packages: []State{{Name: p.Name, Ecosystem: p.Ecosystem, Version: p.Version}}}, nil
 }
@@ -105,4 +110,34 @@ func TestConfigs(t *testing.T) {
 	require.ErrorContains(t, err, "x: config: Reach is nil")
 	_, err = New(Config{}, Kind{})
 	require.Equal(t, patch.Permanent, patch.FaultOf(err))
+}
+
+// A process that was killed may have left its package manager at work, which changes what is looked at. Its task runs then, and has not failed: who said
+// so would have it done again.
+func TestATaskThatSomebodyHasLeftAtWork(t *testing.T) {
+	now := "1-1"
+	looks := fmt.Errorf("it was changed while it was read: %w", patch.ErrBusy)
+	tool := shelf{version: &now, looks: &looks}
+	dir := t.TempDir()
+	d := Device{To: local.New(local.Config{}), Root: dir, User: true}
+	f, err := New(Config{Reach: func(context.Context, inventory.Tenant, inventory.DeviceID) (Device, error) { return d, nil }},
+		Kind{Name: "shelf", Scheme: version.RPM, Words: tool, Open: func(*Access) Tool { return tool }})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close(context.Background()) })
+	task := rollout.Task{ID: "a/1", Device: "ada", Op: rollout.OpInstall, Content: rollout.Content{Patches: []rollout.Pinned{{ID: "p", Reversal: patch.ReversalReinstall,
+		Packages: []patch.Package{{Ecosystem: "shelf", Name: "hello", Fixed: version.Version{Scheme: version.RPM, Text: "2-1"}}}}}}}
+	book := desk.Device{To: d.To, Root: d.Root, User: d.User}
+	_, err = book.Claim(t.Context(), desk.Begun{ID: task.ID, Op: task.Op})
+	require.NoError(t, err)
+	_, err = book.Asked(t.Context(), task.ID)
+	require.NoError(t, err)
+	for _, ask := range []func(context.Context, rollout.Task) (rollout.Report, error){f.Deploy, f.Status} {
+		r, err := ask(t.Context(), task)
+		require.NoError(t, err)
+		require.Equal(t, rollout.PhaseRunning, r.Phase, "%+v", r)
+	}
+	now, looks = "2-1", nil
+	r, err := f.Status(t.Context(), task)
+	require.NoError(t, err)
+	require.Equal(t, rollout.PhaseSucceeded, r.Phase)
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/patchflow/patchflow/patch"
@@ -269,10 +270,11 @@ func (m *machine) Hold(ctx context.Context, held bool, names []string) error {
 			break
 		}
 	}
-	script := `mkdir -p "${1%/*}" && cat >>"$1"`
+	const written = `mkdir -p "${1%/*}" && cat >"$1.new" && [ "$(wc -c <"$1.new")" -eq "$2" ] && cat "$1.new" `
+	script := written + `>>"$1"`
 	text := lines.String()
 	if !held {
-		script = `cat >"$1"`
+		script = written + `>"$1"`
 		res, err := m.Script(ctx, `if [ -e "$1" ]; then cat "$1"; fi`, nil, m.Root()+"/"+locks)
 		if err == nil {
 			err = desk.Failed(res)
@@ -287,7 +289,7 @@ func (m *machine) Hold(ctx context.Context, held bool, names []string) error {
 			}
 		}
 	}
-	res, err := m.Script(ctx, script, []byte(text), m.Root()+"/"+locks)
+	res, err := m.Script(ctx, script+"\ne=$?\nrm -f \"$1.new\"\nexit $e", []byte(text), m.Root()+"/"+locks, strconv.Itoa(len(text)))
 	if err == nil {
 		err = desk.Failed(res)
 	}

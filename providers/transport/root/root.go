@@ -15,6 +15,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -93,7 +94,7 @@ func (f *folder) Run(ctx context.Context, c transport.Command) (transport.Result
 
 func (f *folder) aptConfig() string { return f.Dir + "/var/lib/patchflow/apt.conf" }
 
-const configScript = `mkdir -p "${1%/*}" && cat >"$1.$$" && mv "$1.$$" "$1"`
+const configScript = `mkdir -p "${1%/*}" && cat >"$1.$$" && [ "$(wc -c <"$1.$$")" -eq "$2" ] && mv "$1.$$" "$1"`
 
 // config writes the file by which apt reads the folder's own configuration and not that of the system that runs: options on the
 // command line are looked at when it has been read.
@@ -107,7 +108,7 @@ func (f *folder) config(ctx context.Context, asRoot bool) error {
 		return fmt.Errorf("apt cannot be told of the folder %q: %w", f.Dir, patch.ErrPermanent)
 	}
 	text := fmt.Sprintf("Dir \"%s/\";\nDir::Etc::parts \"%s/etc/apt/apt.conf.d\";\n", f.Dir, f.Dir)
-	r, err := f.On.Run(ctx, transport.Command{Argv: []string{"sh", "-c", configScript, "patchflow", f.aptConfig()}, Stdin: []byte(text), Root: asRoot})
+	r, err := f.On.Run(ctx, transport.Command{Argv: []string{"sh", "-c", configScript, "patchflow", f.aptConfig(), strconv.Itoa(len(text))}, Stdin: []byte(text), Root: asRoot})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,12 @@ type Config struct {
 	Name  string        // stands before errors
 	Wait  time.Duration // how long Begin waits for the end of the work; 0 means as long as its context, less than 0 not at all
 	Limit time.Duration // how long the work for one task may take
-	Now   func() time.Time
+
+	// Answer is how long a device may take to say what its ledger holds, and how a task stands there; 0 means two minutes. One that takes longer cannot be
+	// reached, as far as anybody can tell: it is asked anew, and does not keep the caller for as long as that would wait for work.
+	Answer time.Duration
+
+	Now func() time.Time
 }
 
 // A Desk carries out tasks, those of one device one after the other. It is safe for concurrent use.
@@ -51,6 +56,9 @@ type job struct {
 
 // New returns a desk. Close ends it.
 func New(c Config) *Desk {
+	if c.Answer <= 0 {
+		c.Answer = 2 * time.Minute
+	}
 	k := &Desk{Config: c, jobs: make(map[rollout.TaskID]*job), queues: make(map[key]chan struct{})}
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
@@ -154,6 +162,7 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 		k.forget(t.ID)
 	}
 	b.ID = t.ID
+	ctx, answered := k.answers(ctx)
 	late := k.late(t)
 	claim := func() (Entry, error) { return d.Claim(ctx, b) }
 	if late != nil {
@@ -162,18 +171,33 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 	e, err := claim()
 	switch {
 	case err != nil:
-		over(rollout.Report{}, err)
+		over(rollout.Report{}, answered(err))
 	case late != nil && !e.Found:
 		over(rollout.Failure(late), nil)
 	case e.Found:
 		r, again, err := k.settled(ctx, d, t, e, settle, true)
 		if !again {
-			over(r, err)
+			over(r, answered(err))
 			return
 		}
+		_ = answered(nil)
 		go k.run(d, t, j, do)
 	default:
+		_ = answered(nil)
 		go k.run(d, t, j, do)
+	}
+}
+
+// answers bounds how long a device may take to answer. With the error that it came to, done gives back what belongs to that bound and returns the error: one
+// that came of this bound alone says that the device cannot be reached.
+func (k *Desk) answers(caller context.Context) (ctx context.Context, done func(error) error) {
+	ctx, cancel := context.WithTimeout(caller, k.Answer)
+	return ctx, func(err error) error {
+		defer cancel()
+		if err != nil && ctx.Err() != nil && caller.Err() == nil {
+			return fmt.Errorf("no answer within %s: %w: %w", k.Answer, err, patch.ErrUnreachable)
+		}
+		return err
 	}
 }
 
@@ -270,12 +294,13 @@ func (k *Desk) Status(ctx context.Context, d Ledger, t rollout.Task, settle Sett
 			return k.stands(j), nil
 		}
 	}
+	ctx, answered := k.answers(ctx)
 	e, err := d.Read(ctx, t.ID)
 	if err != nil || !e.Found {
-		return rollout.Report{}, err
+		return rollout.Report{}, answered(err)
 	}
 	r, _, err := k.settled(ctx, d, t, e, settle, false)
-	return r, err
+	return r, answered(err)
 }
 
 // settled returns what a page says, or what settle finds out and writes there; or, to somebody who would do so, that it is to be begun again.

@@ -264,3 +264,91 @@ func TestCloseWaitsForTheLastWords(t *testing.T) {
 	require.NotNil(t, e.Report)
 	require.Equal(t, patch.Unreachable, e.Report.Fault)
 }
+
+// A device that takes the connection and says nothing more keeps nobody for ever: it cannot be reached, and the next call asks it anew.
+func TestADeviceThatDoesNotAnswer(t *testing.T) {
+	mute := true
+	d := device(t)
+	real := d.To
+	d.To = transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
+		if mute {
+			<-ctx.Done()
+			return transport.Result{}, ctx.Err()
+		}
+		return real.Run(ctx, c)
+	})
+	k := New(Config{Name: "test", Limit: time.Minute, Answer: time.Millisecond, Now: time.Now})
+	t.Cleanup(func() { _ = k.Close(context.Background()) })
+	n := 0
+	_, err := k.Begin(t.Context(), d, task("a/1"), Begun{Op: rollout.OpInstall}, work(&n), running)
+	require.ErrorIs(t, err, patch.ErrUnreachable)
+	require.ErrorContains(t, err, "no answer within 1ms")
+	_, err = k.Status(t.Context(), d, task("a/1"), running)
+	require.Equal(t, patch.Unreachable, patch.FaultOf(err))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = k.Status(over, d, task("a/1"), running)
+	require.NotErrorIs(t, err, patch.ErrUnreachable, "it is the caller who waits no longer")
+	require.Zero(t, n)
+
+	mute, k.Answer = false, time.Minute
+	slow := func(ctx context.Context, _ Begun) (rollout.Report, bool, error) {
+		<-ctx.Done()
+		return rollout.Report{}, false, ctx.Err()
+	}
+	_, err = d.Claim(t.Context(), Begun{ID: "a/2", Op: rollout.OpInstall})
+	require.NoError(t, err)
+	r, err := k.Begin(t.Context(), d, task("a/1"), Begun{Op: rollout.OpInstall}, work(&n), running)
+	require.NoError(t, err)
+	require.Equal(t, succeeded, r)
+	require.Equal(t, 1, n)
+	k.Answer = 100 * time.Millisecond
+	_, err = k.Begin(t.Context(), d, task("a/2"), Begun{Op: rollout.OpInstall}, work(&n), slow)
+	require.ErrorIs(t, err, patch.ErrUnreachable)
+	require.Equal(t, 1, n)
+}
+
+// A process that is killed while it sends what is to be written down has sent a part of it, or nothing: it does not stand there, and the next word does.
+func TestAWordThatIsCutOffDoesNotStand(t *testing.T) {
+	cut := 0
+	d := device(t)
+	real := d.To
+	d.To = transport.Func(func(ctx context.Context, c transport.Command) (transport.Result, error) {
+		if len(c.Stdin) > 0 && cut >= 0 {
+			c.Stdin = c.Stdin[:min(cut, len(c.Stdin)-1)]
+		}
+		return real.Run(ctx, c)
+	})
+	ctx := t.Context()
+	for _, cut = range []int{0, 1, 20, 1 << 20} {
+		_, err := d.Claim(ctx, Begun{ID: "a/1", Op: rollout.OpInstall})
+		require.Error(t, err)
+		e, err := d.Read(ctx, "a/1")
+		require.NoError(t, err)
+		require.False(t, e.Found)
+	}
+	cut = -1
+	_, err := d.Claim(ctx, Begun{ID: "a/1", Op: rollout.OpInstall})
+	require.NoError(t, err)
+	for _, cut = range []int{0, 1, 1 << 20} {
+		require.Error(t, d.End(ctx, "a/1", succeeded))
+		require.Error(t, d.Note(ctx, []byte("jq - 1.6 1.7\n")))
+	}
+	cut = -1
+	e, err := d.Read(ctx, "a/1")
+	require.NoError(t, err)
+	require.Nil(t, e.Report)
+	notes, err := d.Notes(ctx)
+	require.NoError(t, err)
+	require.Empty(t, notes)
+
+	// What stands there from before that was seen to: an empty file is no word.
+	require.NoError(t, os.WriteFile(filepath.Join(d.Folder(), "tasks", page("a/1"), "report"), nil, 0o600))
+	require.NoError(t, d.End(ctx, "a/1", succeeded))
+	e, err = d.Read(ctx, "a/1")
+	require.NoError(t, err)
+	require.Equal(t, &succeeded, e.Report)
+	left, err := filepath.Glob(filepath.Join(d.Folder(), "*.*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

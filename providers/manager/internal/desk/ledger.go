@@ -58,11 +58,12 @@ func page(id rollout.TaskID) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// The pages are folders: mkdir(2) is what only one of several can do. A file is written beside, synchronised, and renamed.
+// The pages are folders: mkdir(2) is what only one of several can do. A file is written beside, synchronised, and renamed. What comes by standard input
+// may end too soon, if whoever sends it is killed: its length is an argument.
 const claimScript = `umask 077
 mkdir -p "$1/tasks" || exit 1
 if mkdir "$1/tasks/$2" 2>/dev/null; then
-  cat >"$1/tasks/$2/new" && { sync "$1/tasks/$2/new" 2>/dev/null || sync; } && mv "$1/tasks/$2/new" "$1/tasks/$2/begun" || {
+  cat >"$1/tasks/$2/new" && [ "$(wc -c <"$1/tasks/$2/new")" -eq "$3" ] && { sync "$1/tasks/$2/new" 2>/dev/null || sync; } && mv "$1/tasks/$2/new" "$1/tasks/$2/begun" || {
     rm -rf "$1/tasks/$2"; exit 1
   }
   echo new
@@ -93,8 +94,9 @@ fi`
 
 const endScript = `umask 077
 [ -d "$1/tasks/$2" ] || exit 1
-[ ! -e "$1/tasks/$2/report" ] || exit 0
-cat >"$1/tasks/$2/new.$$" && { sync "$1/tasks/$2/new.$$" 2>/dev/null || sync; } && mv "$1/tasks/$2/new.$$" "$1/tasks/$2/report"`
+[ ! -s "$1/tasks/$2/report" ] || exit 0
+cat >"$1/tasks/$2/new.$$" && [ "$(wc -c <"$1/tasks/$2/new.$$")" -eq "$3" ] && { sync "$1/tasks/$2/new.$$" 2>/dev/null || sync; } &&
+  mv "$1/tasks/$2/new.$$" "$1/tasks/$2/report" || { rm -f "$1/tasks/$2/new.$$"; exit 1; }`
 
 // Claim writes down that b has begun. The entry is not Found if it is the caller's to begin; otherwise it says what became
 // of it. An error means that nothing was claimed, unless it wraps [transport.ErrUnknownOutcome].
@@ -129,15 +131,18 @@ func (d Device) End(ctx context.Context, id rollout.TaskID, r rollout.Report) er
 	if err != nil {
 		return err
 	}
-	return d.Do(ctx, "ledger: end", endScript, text, d.Folder(), page(id))
+	return d.Do(ctx, "ledger: end", endScript, text, d.Folder(), page(id), fmt.Sprint(len(text)))
 }
 
 const noteScript = `umask 077
-mkdir -p "$1" && cat >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }`
+mkdir -p "$1" && cat >"$1/undo.$$" && [ "$(wc -c <"$1/undo.$$")" -eq "$2" ] && cat "$1/undo.$$" >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }
+done=$?
+rm -f "$1/undo.$$"
+exit $done`
 
 // Note implements [Book].
 func (d Device) Note(ctx context.Context, lines []byte) error {
-	return d.Do(ctx, "write", noteScript, lines, d.Folder())
+	return d.Do(ctx, "write", noteScript, lines, d.Folder(), fmt.Sprint(len(lines)))
 }
 
 // Notes implements [Book].
@@ -150,7 +155,7 @@ func (d Device) Notes(ctx context.Context) ([]byte, error) {
 }
 
 func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id rollout.TaskID) (Entry, error) {
-	res, err := d.Script(ctx, script, stdin, d.Folder(), page(id))
+	res, err := d.Script(ctx, script, stdin, d.Folder(), page(id), fmt.Sprint(len(stdin)))
 	if err == nil {
 		err = Failed(res)
 	}
