@@ -15,13 +15,7 @@ func TestAClaimForARollbackEnds(t *testing.T) {
 	machine := func(id ID, priority int) *Machine {
 		in := input(1, policy.Ring{Name: "all", Rest: true, Gate: policy.Gate{Manual: true}})
 		in.Key.ID, in.Policy.Priority = id, priority
-		p, err := NewPlan(in)
-		require.NoError(t, err)
-		m, err := NewMachine(p)
-		require.NoError(t, err)
-		_, err = m.Step(Begin{in.At})
-		require.NoError(t, err)
-		return m
+		return begunMachine(t, in)
 	}
 	a := &Agenda{}
 	first, next, other := machine("first", 5), machine("next", 0), machine("other", 0)
@@ -56,13 +50,7 @@ func TestADownloadClaimsNothing(t *testing.T) {
 		in := input(1, policy.Ring{Name: "all", Rest: true})
 		in.Key.ID = id
 		set(&in.Policy)
-		p, err := NewPlan(in)
-		require.NoError(t, err)
-		m, err := NewMachine(p)
-		require.NoError(t, err)
-		_, err = m.Step(Begin{in.At})
-		require.NoError(t, err)
-		return m
+		return begunMachine(t, in)
 	}
 	a := &Agenda{}
 	holds := machine("holds", func(*policy.Policy) {})

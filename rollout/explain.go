@@ -193,7 +193,7 @@ func (x *Explanation) ring(m *Machine, r int) {
 // opens is the reason to wait for the next opening of h, by UTC and by the clock on the wall.
 func (h *hours) opens(code string, pairs ...string) Message {
 	at, local := instant(h.from), ""
-	if t := h.schedule.Local(at); t.Location() != time.UTC && t.Location().String() != "UTC" {
+	if t := h.schedule.Local(at); t.Location().String() != "UTC" {
 		local = t.Format("Mon 15:04 ") + t.Location().String()
 	}
 	return message(code, append(pairs, "at", clock(at), "local", local)...)

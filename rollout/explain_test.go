@@ -15,7 +15,7 @@ func TestWhatAGateLacks(t *testing.T) {
 		c    Counts
 		want []string
 	}{
-		"as the issue says it":       {policy.Gate{MinSuccess: 9000}, Counts{Denominator: 120, Succeeded: 104, Sample: 104}, []string{"86.66%", "90%", "4 devices"}},
+		"four of a hundred":          {policy.Gate{MinSuccess: 9000}, Counts{Denominator: 120, Succeeded: 104, Sample: 104}, []string{"86.66%", "90%", "4 devices"}},
 		"one":                        {policy.Gate{MinSuccess: 9000}, Counts{Denominator: 10, Succeeded: 8, Sample: 8}, []string{"80%", "90%", "1 device"}},
 		"good enough":                {policy.Gate{MinSuccess: 9000}, Counts{Denominator: 10, Succeeded: 9, Sample: 9}, []string{"", "", ""}},
 		"a sample":                   {policy.Gate{MinSuccess: 9000, MinSample: 30}, Counts{Denominator: 10, Succeeded: 10, Sample: 10}, []string{"", "", "20 devices"}},

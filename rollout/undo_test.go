@@ -19,10 +19,7 @@ func TestNoRollbackBeginsInTheStepInWhichTooManyFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := input(2, policy.Ring{Name: "all", Rest: true, Gate: policy.Gate{MaxFailed: 9999, MinSuccess: 1}})
 			in.Policy.Rollback = limit
-			p, err := NewPlan(in)
-			require.NoError(t, err)
-			m, err := NewMachine(p)
-			require.NoError(t, err)
+			m := begunMachine(t, in)
 			step := func(s Signal) Batch {
 				b, err := m.Step(s)
 				require.NoError(t, err)
@@ -33,7 +30,6 @@ func TestNoRollbackBeginsInTheStepInWhichTooManyFail(t *testing.T) {
 				require.True(t, ok)
 				return TaskReport{task.Handle, r}
 			}
-			step(Begin{in.At})
 			step(Granted{in.At, m.Wanted(in.At, 0)})
 			step(Commanded{in.At, Command{Do: DoUndo, By: "inge", Reason: "no"}})
 			step(Reported{At: in.At, Reports: []TaskReport{report(0, Report{Phase: PhaseSucceeded})}})

@@ -27,11 +27,8 @@ func newDuo(t *testing.T, change func(first, second *PlanInput)) *duo {
 	}
 	change(&ins[0], &ins[1])
 	for i := range ins {
-		p, err := NewPlan(ins[i])
-		require.NoError(t, err)
-		d.of[i], err = NewMachine(p)
-		require.NoError(t, err)
-		d.step(t, i, Begin{d.now})
+		d.of[i] = begunMachine(t, ins[i])
+		d.agenda.Add(d.of[i])
 		d.grant(t, i)
 	}
 	require.Equal(t, OpInstall, d.of[0].Device(0).Op)

@@ -34,11 +34,10 @@ func wishes(text []byte) map[string]string {
 	return all
 }
 
-// The length of what comes is an argument: whoever sends it may be killed amid that.
 const rememberScript = `umask 077
 mkdir -p "$1/var/lib/patchflow" || exit 1
 f=$1/var/lib/patchflow/world
-cat >"$f.new" && [ "$(wc -c <"$f.new")" -eq "$2" ] && { sync "$f.new" 2>/dev/null || sync; } && mv "$f.new" "$f"`
+take "$f.new" && { sync "$f.new" 2>/dev/null || sync; } && mv "$f.new" "$f"`
 
 // remember writes down what stands of changes in the list of wishes: "lamp" and the wish, or the name alone where there is none.
 func (m *machine) remember(ctx context.Context, changes []manager.Change) error {
@@ -51,7 +50,7 @@ func (m *machine) remember(ctx context.Context, changes []manager.Change) error 
 	for _, c := range changes {
 		fmt.Fprintf(&lines, "%s %s\n", c.Name, now[c.Name])
 	}
-	res, err := m.Script(ctx, rememberScript, []byte(lines.String()), m.Root(), fmt.Sprint(lines.Len()))
+	res, err := m.Script(ctx, rememberScript, []byte(lines.String()), m.Root())
 	if err == nil {
 		err = desk.Failed(res)
 	}
@@ -60,7 +59,7 @@ func (m *machine) remember(ctx context.Context, changes []manager.Change) error 
 
 const restoreScript = `f=$1/etc/apk/world
 if [ -e "$f" ]; then
-  cat >"$f.patchflow" && [ "$(wc -c <"$f.patchflow")" -eq "$2" ] && chmod 644 "$f.patchflow" && { sync "$f.patchflow" 2>/dev/null || sync; } && mv "$f.patchflow" "$f" || exit 1
+  take "$f.patchflow" && chmod 644 "$f.patchflow" && { sync "$f.patchflow" 2>/dev/null || sync; } && mv "$f.patchflow" "$f" || exit 1
 fi
 rm -f "$1/var/lib/patchflow/world"`
 
@@ -80,8 +79,7 @@ func (m *machine) restore(ctx context.Context) error {
 		list = append(list, words[1:]...)
 	}
 	slices.Sort(list)
-	text := strings.Join(list, "\n") + "\n"
-	res, err := m.Script(ctx, restoreScript, []byte(text), m.Root(), fmt.Sprint(len(text)))
+	res, err := m.Script(ctx, restoreScript, []byte(strings.Join(list, "\n")+"\n"), m.Root())
 	if err == nil {
 		err = desk.Failed(res)
 	}

@@ -19,7 +19,7 @@ import (
 const packScript = `umask 022
 w=$2/pack.$$
 trap 'rm -rf "$w" "$2/$3.new"' EXIT
-mkdir -p "$w/DEBIAN" && cat >"$w/DEBIAN/control" && [ "$(wc -c <"$w/DEBIAN/control")" -eq "$6" ] || exit 1
+mkdir -p "$w/DEBIAN" && take "$w/DEBIAN/control" || exit 1
 i=$1/var/lib/dpkg/info n=$4
 if [ -e "$i/$4:$5.list" ]; then n=$4:$5; fi
 for f in preinst postinst prerm postrm config templates shlibs symbols triggers conffiles md5sums; do
@@ -71,7 +71,7 @@ func (m *machine) pack(ctx context.Context, c manager.Change, name string) error
 	if err != nil {
 		return err
 	}
-	res, err = m.Script(ctx, packScript, control, m.Root(), m.Folder(), name, c.Name, c.Arch, fmt.Sprint(len(control)))
+	res, err = m.Script(ctx, packScript, control, m.Root(), m.Folder(), name, c.Name, c.Arch)
 	if err == nil {
 		err = Classify(res)
 	}

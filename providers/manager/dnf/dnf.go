@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/patchflow/patchflow/patch"
@@ -270,7 +269,7 @@ func (m *machine) Hold(ctx context.Context, held bool, names []string) error {
 			break
 		}
 	}
-	const written = `mkdir -p "${1%/*}" && cat >"$1.new" && [ "$(wc -c <"$1.new")" -eq "$2" ] && cat "$1.new" `
+	const written = `mkdir -p "${1%/*}" && take "$1.new" && cat "$1.new" `
 	script := written + `>>"$1"`
 	text := lines.String()
 	if !held {
@@ -289,7 +288,7 @@ func (m *machine) Hold(ctx context.Context, held bool, names []string) error {
 			}
 		}
 	}
-	res, err := m.Script(ctx, script+"\ne=$?\nrm -f \"$1.new\"\nexit $e", []byte(text), m.Root()+"/"+locks, strconv.Itoa(len(text)))
+	res, err := m.Script(ctx, script+"\ne=$?\nrm -f \"$1.new\"\nexit $e", []byte(text), m.Root()+"/"+locks)
 	if err == nil {
 		err = desk.Failed(res)
 	}

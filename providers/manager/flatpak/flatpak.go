@@ -21,7 +21,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/patchflow/patchflow/patch"
@@ -271,14 +270,8 @@ func (m *machine) has(ctx context.Context, v string) (bool, error) {
 }
 
 const rememberScript = `umask 022
-mkdir -p "${3%/*}" && cat >"$3.new" && [ "$(wc -c <"$3.new")" -eq "$4" ] && mv "$3.new" "$3" || exit 1
+mkdir -p "${3%/*}" && take "$3.new" && mv "$3.new" "$3" || exit 1
 cd "${3%/*}" && ls -t | tail -n +200 | while IFS= read -r f; do rm -f -- "$f"; done`
-
-// note writes what is remembered into a file, as a whole.
-func (m *machine) note(ctx context.Context, text, file string) error {
-	_, err := m.script(ctx, rememberScript, []byte(text), file, strconv.Itoa(len(text)))
-	return err
-}
 
 // bring fetches a commit into the device's own repository, and remembers what it needs.
 func (m *machine) bring(ctx context.Context, name, arch, v string) error {
@@ -300,7 +293,7 @@ func (m *machine) bring(ctx context.Context, name, arch, v string) error {
 		}
 	}
 	if err == nil {
-		err = m.note(ctx, strings.TrimSpace(v+" "+told.runtime)+"\n", m.memory(v))
+		_, err = m.script(ctx, rememberScript, []byte(strings.TrimSpace(v+" "+told.runtime)+"\n"), m.memory(v))
 	}
 	return err
 }
@@ -341,7 +334,7 @@ func (m *machine) Keep(ctx context.Context, c manager.Change) error {
 	case err != nil:
 		return err
 	case there && r.version == c.From:
-		err = m.note(ctx, strings.TrimSpace(c.From+" "+r.runtime)+"\n", m.memory(c.From))
+		_, err = m.script(ctx, rememberScript, []byte(strings.TrimSpace(c.From+" "+r.runtime)+"\n"), m.memory(c.From))
 	default:
 		err = m.bring(ctx, c.Name, c.Arch, c.From)
 	}

@@ -162,7 +162,9 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 		k.forget(t.ID)
 	}
 	b.ID = t.ID
-	ctx, answered := k.answers(ctx)
+	caller := ctx
+	ctx, cancel := context.WithTimeout(caller, k.Answer)
+	defer cancel() // the work has a time of its own
 	late := k.late(t)
 	claim := func() (Entry, error) { return d.Claim(ctx, b) }
 	if late != nil {
@@ -171,34 +173,28 @@ func (k *Desk) claim(ctx context.Context, d Ledger, t rollout.Task, b Begun, j *
 	e, err := claim()
 	switch {
 	case err != nil:
-		over(rollout.Report{}, answered(err))
+		over(rollout.Report{}, k.answered(caller, ctx, err))
 	case late != nil && !e.Found:
 		over(rollout.Failure(late), nil)
 	case e.Found:
 		r, again, err := k.settled(ctx, d, t, e, settle, true)
 		if !again {
-			over(r, answered(err))
+			over(r, k.answered(caller, ctx, err))
 			return
 		}
-		_ = answered(nil)
 		go k.run(d, t, j, do)
 	default:
-		_ = answered(nil)
 		go k.run(d, t, j, do)
 	}
 }
 
-// answers bounds how long a device may take to answer. With the error that it came to, done gives back what belongs to that bound and returns the error: one
-// that came of this bound alone says that the device cannot be reached.
-func (k *Desk) answers(caller context.Context) (ctx context.Context, done func(error) error) {
-	ctx, cancel := context.WithTimeout(caller, k.Answer)
-	return ctx, func(err error) error {
-		defer cancel()
-		if err != nil && ctx.Err() != nil && caller.Err() == nil {
-			return fmt.Errorf("no answer within %s: %w: %w", k.Answer, err, patch.ErrUnreachable)
-		}
-		return err
+// answered returns the error of a question that was bounded by ctx, which caller has asked: one that came of that bound alone says that the device cannot
+// be reached.
+func (k *Desk) answered(caller, ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && caller.Err() == nil {
+		return fmt.Errorf("no answer within %s: %w: %w", k.Answer, err, patch.ErrUnreachable)
 	}
+	return err
 }
 
 func (k *Desk) late(t rollout.Task) error {
@@ -294,13 +290,15 @@ func (k *Desk) Status(ctx context.Context, d Ledger, t rollout.Task, settle Sett
 			return k.stands(j), nil
 		}
 	}
-	ctx, answered := k.answers(ctx)
+	caller := ctx
+	ctx, cancel := context.WithTimeout(caller, k.Answer)
+	defer cancel()
 	e, err := d.Read(ctx, t.ID)
 	if err != nil || !e.Found {
-		return rollout.Report{}, answered(err)
+		return rollout.Report{}, k.answered(caller, ctx, err)
 	}
 	r, _, err := k.settled(ctx, d, t, e, settle, false)
-	return r, answered(err)
+	return r, k.answered(caller, ctx, err)
 }
 
 // settled returns what a page says, or what settle finds out and writes there; or, to somebody who would do so, that it is to be begun again.

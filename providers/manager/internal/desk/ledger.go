@@ -29,8 +29,12 @@ func (d Device) Run(ctx context.Context, c transport.Command) (transport.Result,
 	return d.To.Run(ctx, c)
 }
 
-// Script runs a constant script for sh(1), with args as $1 and so on, which the shell does not look into.
+// Script runs a constant script for sh(1), with args as $1 and so on, which the shell does not look into. With an input, "take FILE" in it writes that
+// into a file, and fails if it has not come as a whole: whoever sends it may be killed amid that, and its end looks like any other.
 func (d Device) Script(ctx context.Context, script string, stdin []byte, args ...string) (transport.Result, error) {
+	if stdin != nil {
+		script = fmt.Sprintf("take() { cat >\"$1\" && [ \"$(wc -c <\"$1\")\" -eq %d ]; }\n", len(stdin)) + script
+	}
 	return d.Run(ctx, transport.Command{Argv: append([]string{"sh", "-c", script, "patchflow"}, args...), Stdin: stdin, MaxStdout: 64 << 20})
 }
 
@@ -58,12 +62,11 @@ func page(id rollout.TaskID) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// The pages are folders: mkdir(2) is what only one of several can do. A file is written beside, synchronised, and renamed. What comes by standard input
-// may end too soon, if whoever sends it is killed: its length is an argument.
+// The pages are folders: mkdir(2) is what only one of several can do. A file is written beside, synchronised, and renamed.
 const claimScript = `umask 077
 mkdir -p "$1/tasks" || exit 1
 if mkdir "$1/tasks/$2" 2>/dev/null; then
-  cat >"$1/tasks/$2/new" && [ "$(wc -c <"$1/tasks/$2/new")" -eq "$3" ] && { sync "$1/tasks/$2/new" 2>/dev/null || sync; } && mv "$1/tasks/$2/new" "$1/tasks/$2/begun" || {
+  take "$1/tasks/$2/new" && { sync "$1/tasks/$2/new" 2>/dev/null || sync; } && mv "$1/tasks/$2/new" "$1/tasks/$2/begun" || {
     rm -rf "$1/tasks/$2"; exit 1
   }
   echo new
@@ -95,7 +98,7 @@ fi`
 const endScript = `umask 077
 [ -d "$1/tasks/$2" ] || exit 1
 [ ! -s "$1/tasks/$2/report" ] || exit 0
-cat >"$1/tasks/$2/new.$$" && [ "$(wc -c <"$1/tasks/$2/new.$$")" -eq "$3" ] && { sync "$1/tasks/$2/new.$$" 2>/dev/null || sync; } &&
+take "$1/tasks/$2/new.$$" && { sync "$1/tasks/$2/new.$$" 2>/dev/null || sync; } &&
   mv "$1/tasks/$2/new.$$" "$1/tasks/$2/report" || { rm -f "$1/tasks/$2/new.$$"; exit 1; }`
 
 // Claim writes down that b has begun. The entry is not Found if it is the caller's to begin; otherwise it says what became
@@ -131,18 +134,18 @@ func (d Device) End(ctx context.Context, id rollout.TaskID, r rollout.Report) er
 	if err != nil {
 		return err
 	}
-	return d.Do(ctx, "ledger: end", endScript, text, d.Folder(), page(id), fmt.Sprint(len(text)))
+	return d.Do(ctx, "ledger: end", endScript, text, d.Folder(), page(id))
 }
 
 const noteScript = `umask 077
-mkdir -p "$1" && cat >"$1/undo.$$" && [ "$(wc -c <"$1/undo.$$")" -eq "$2" ] && cat "$1/undo.$$" >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }
-done=$?
+mkdir -p "$1" && take "$1/undo.$$" && cat "$1/undo.$$" >>"$1/undo" && { sync "$1/undo" 2>/dev/null || sync; }
+e=$?
 rm -f "$1/undo.$$"
-exit $done`
+exit $e`
 
 // Note implements [Book].
 func (d Device) Note(ctx context.Context, lines []byte) error {
-	return d.Do(ctx, "write", noteScript, lines, d.Folder(), fmt.Sprint(len(lines)))
+	return d.Do(ctx, "write", noteScript, lines, d.Folder())
 }
 
 // Notes implements [Book].
@@ -155,7 +158,7 @@ func (d Device) Notes(ctx context.Context) ([]byte, error) {
 }
 
 func (d Device) entry(ctx context.Context, what, script string, stdin []byte, id rollout.TaskID) (Entry, error) {
-	res, err := d.Script(ctx, script, stdin, d.Folder(), page(id), fmt.Sprint(len(stdin)))
+	res, err := d.Script(ctx, script, stdin, d.Folder(), page(id))
 	if err == nil {
 		err = Failed(res)
 	}
