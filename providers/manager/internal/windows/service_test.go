@@ -83,8 +83,8 @@ func servicesOf(t *testing.T, run func(argv ...string) transport.Result) {
 	up, says := ReadService("Spooler", run(Query("Spooler")...))
 	require.Equal(t, patch.No, up, says)
 	require.Equal(t, "Spooler is stopped", says)
-	run("sc.exe", "start", "RpcSs") // it may run already, which is no success
 	require.Eventually(t, func() bool {
+		run("sc.exe", "start", "RpcSs") // it may run already, which is no success; or was too slow, and was stopped
 		up, says = ReadService("RpcSs", run(Query("RpcSs")...))
 		return up == patch.Yes
 	}, 2*time.Minute, 100*time.Millisecond)
